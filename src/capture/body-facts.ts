@@ -1,0 +1,231 @@
+/**
+ * Everything that a message's body alone decides: text, language, links, attachments, digest, probe. Follows `mime.ts`;
+ * `message.ts` keeps the result for the copies of a body, so nothing here may depend on other headers.
+ */
+import { isUtf8 } from "node:buffer";
+import { hash } from "node:crypto";
+import type { AttachmentFacts } from "../model.ts";
+import { bodyDigest, normaliseBody } from "./body.ts";
+import type { LanguageJudge } from "./guess.ts";
+import type { HeaderFields } from "./header.ts";
+import { looksLikeHtml, readHtml } from "./html.ts";
+import { isShort, type LanguageReader } from "./language.ts";
+import { UrlCollector } from "./links.ts";
+import { type MimeFault, type Part, readMime } from "./mime.ts";
+import { decodeHeaderText } from "./subject.ts";
+import { type Decoded, decodeText, tidy } from "./text.ts";
+import { decodeTransfer } from "./transfer.ts";
+
+/** Facts of `MessageFacts` that a body decides, and what `message.ts` needs beside them. */
+export interface BodyFacts {
+  readonly charset?: string;
+  readonly transferEncoding?: string;
+  readonly mimeLayout?: string;
+  readonly language?: string;
+  readonly bodySha256: string;
+  readonly urls: readonly string[];
+  readonly attachments: readonly AttachmentFacts[];
+  readonly probe: boolean;
+  readonly parseError?: string;
+  /** Encoding the main text was really read by: helps with a subject that declares none. */
+  readonly encoding?: string;
+  /** The text where it is too short to tell its language alone. */
+  readonly shortText?: string;
+}
+
+/** What reading a body needs from outside. */
+export interface BodyTools {
+  /** True where a text names a sensor. */
+  readonly hits: (text: string) => boolean;
+  readonly languages: LanguageReader;
+}
+
+const maxAttachments = 100;
+const maxLayout = 200;
+const maxLabel = 40;
+const maxType = 100;
+
+/** Of a text too short to tell its language so much is kept, in code points: codes can make it long. */
+const maxShortText = 1000;
+
+/** Bytes of a text part that are read. What is written for people is far shorter; all of the raw body is searched. */
+const maxText = 4 << 20;
+
+/** Bytes of an attachment that are searched as text. */
+const maxSearched = 1 << 20;
+
+/** A text part, and how it was read. */
+interface TextPart extends Decoded {
+  readonly part: Part;
+  /** Visible text of HTML, or the text itself. */
+  readonly visible: string;
+}
+
+/** An attachment's facts, and what is searched of it. */
+interface Attachment {
+  readonly facts: AttachmentFacts;
+  readonly searched: readonly string[];
+}
+
+/** Facts of the body that starts at `bodyStart` of a message's `bytes`; `fields` are its MIME header fields. */
+export function readBody(bytes: Buffer, fields: HeaderFields, bodyStart: number, tools: BodyTools): BodyFacts {
+  const { root, fault } = readMime(bytes, fields, bodyStart);
+  if (fault !== undefined) return factsWithoutStructure(bytes.subarray(bodyStart), root, fault, tools);
+  const urls = new UrlCollector();
+  const texts: TextPart[] = [];
+  const attachments: Attachment[] = [];
+  const leaves = leavesOf(root);
+  for (const part of leaves) {
+    const content = decodeTransfer(bytes.subarray(part.start, part.end), part.transferEncoding);
+    if (isText(part, root)) texts.push(readText(part, content.subarray(0, maxText), urls, tools));
+    else attachments.push(readAttachment(part, content));
+  }
+  const kept = attachments.slice(0, maxAttachments).map(({ facts }) => facts);
+  const main = mainText(texts);
+  const searched = searchedTexts(bytes.subarray(bodyStart), leaves, texts, attachments, urls);
+  return {
+    ...labelsOf(main?.part ?? root),
+    ...languageOf(texts, main, tools),
+    ...(main === undefined ? {} : { encoding: main.encoding }),
+    mimeLayout: tidy(layoutOf(root), maxLayout),
+    bodySha256: digestOf(texts, urls.urls, kept),
+    urls: urls.urls,
+    attachments: kept,
+    probe: some(searched, tools.hits),
+  };
+}
+
+/** Facts where the structure can't be read: what the top header says, and the digest of the raw body. */
+export function factsWithoutStructure(
+  body: Buffer,
+  root: Part,
+  parseError: MimeFault | "mime-failed",
+  { hits }: BodyTools,
+): BodyFacts {
+  const raw = body.toString("latin1");
+  return {
+    ...labelsOf(root),
+    mimeLayout: tidy(root.type, maxLayout),
+    bodySha256: bodyDigest(normaliseBody(raw), [], []),
+    urls: [],
+    attachments: [],
+    probe: hits(raw),
+    parseError,
+  };
+}
+
+function leavesOf(part: Part): Part[] {
+  return part.children.length === 0 ? [part] : part.children.flatMap(leavesOf);
+}
+
+/**
+ * What a reader shows as the message. A multipart whose boundary never came is shown as it stands, and so is a message
+ * of any text type that has no other part.
+ */
+function isText(part: Part, root: Part): boolean {
+  if (part.disposition === "attachment") return false;
+  if (part.type === "text/plain" || part.type === "text/html" || part.type.startsWith("multipart/")) return true;
+  return part === root && (part.type.startsWith("text") || !part.type.includes("/"));
+}
+
+function readText(part: Part, content: Buffer, urls: UrlCollector, { languages }: BodyTools): TextPart {
+  const judge: LanguageJudge = (text) => languages.judge(isHtml(part, text) ? readHtml(text).text : text);
+  const decoded = decodeText(content, part.charset ?? metaCharset(content), { judge });
+  if (!isHtml(part, decoded.text)) {
+    urls.text(decoded.text);
+    return { part, ...decoded, visible: decoded.text };
+  }
+  const { text, links } = readHtml(decoded.text);
+  for (const link of links) urls.link(link);
+  urls.text(text);
+  return { part, ...decoded, visible: text };
+}
+
+function isHtml(part: Part, text: string): boolean {
+  return part.type === "text/html" || looksLikeHtml(text);
+}
+
+/** The charset that HTML states of itself, where the header states none. */
+function metaCharset(content: Buffer): string | undefined {
+  return /<meta[^>]{1,200}charset=["']?([\w-]{3,40})/i.exec(content.toString("latin1", 0, 2048))?.[1];
+}
+
+function readAttachment(part: Part, content: Buffer): Attachment {
+  const type = tidy(part.type, maxType);
+  const start = content.subarray(0, maxSearched);
+  const textual = type.startsWith("text/") || type.startsWith("message/") || isUtf8(start);
+  return {
+    facts: { type, bytes: content.length, sha256: hash("sha256", content) },
+    searched: textual ? [start.toString("latin1")] : [],
+  };
+}
+
+/** The first plain text that shows anything, else the first HTML, else whatever text there is. */
+function mainText(texts: readonly TextPart[]): TextPart | undefined {
+  const filled = texts.filter(({ visible }) => /\S/.test(visible));
+  return filled.find(({ part }) => part.type !== "text/html") ?? filled[0] ?? texts[0];
+}
+
+function labelsOf(part: Part): Pick<BodyFacts, "charset" | "transferEncoding"> {
+  const charset = tidy(part.charset?.toLowerCase() ?? "", maxLabel);
+  const transferEncoding = tidy(part.transferEncoding, maxLabel);
+  return { ...(charset === "" ? {} : { charset }), ...(transferEncoding === "" ? {} : { transferEncoding }) };
+}
+
+/** The language of the longest text, since the plain alternative often only says to look at the other. */
+function languageOf(
+  texts: readonly TextPart[],
+  main: TextPart | undefined,
+  { languages }: BodyTools,
+): Pick<BodyFacts, "language" | "shortText"> {
+  const longest = texts.reduce((most, { visible }) => (visible.length > most.length ? visible : most), "");
+  const language = languages.language(longest, main?.encoding);
+  if (language !== undefined) return { language };
+  return isShort(longest) ? { shortText: tidy(longest, maxShortText) } : {};
+}
+
+function digestOf(
+  texts: readonly TextPart[],
+  urls: readonly string[],
+  attachments: readonly AttachmentFacts[],
+): string {
+  const normal = normaliseBody(texts.map(({ visible }) => visible).join("\n"));
+  return bodyDigest(
+    normal,
+    urls,
+    attachments.map(({ sha256 }) => sha256),
+  );
+}
+
+/** `multipart/mixed(text/plain,image/gif)`, cut where it grows beyond what is kept. */
+function layoutOf(part: Part): string {
+  let layout = part.type;
+  for (const [index, child] of part.children.entries()) {
+    if (layout.length > maxLayout) break;
+    layout += (index === 0 ? "(" : ",") + layoutOf(child);
+  }
+  return part.children.length === 0 ? layout : `${layout})`;
+}
+
+/** Everything of a body in which a sensor could be named: raw, decoded, visible, as URLs, in names and attachments. */
+function* searchedTexts(
+  body: Buffer,
+  leaves: readonly Part[],
+  texts: readonly TextPart[],
+  attachments: readonly Attachment[],
+  urls: UrlCollector,
+): Generator<string> {
+  yield body.toString("latin1");
+  for (const { text, visible } of texts) {
+    yield text;
+    if (visible !== text) yield visible;
+  }
+  yield* urls.written;
+  for (const { name } of leaves) if (name !== undefined) yield decodeHeaderText(name);
+  for (const { searched } of attachments) yield* searched;
+}
+
+function some(texts: Iterable<string>, hits: (text: string) => boolean): boolean {
+  for (const text of texts) if (hits(text)) return true;
+  return false;
+}

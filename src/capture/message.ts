@@ -1,0 +1,149 @@
+/**
+ * What is kept of a message: `MessageFacts` from raw bytes. The last step of `capture/` before `enrich/`; runs in worker
+ * threads, one parser each, on millions of messages.
+ *
+ * Most spam repeats: what the body alone decides is read once for each distinct body and remembered under a digest of
+ * its bytes and the header fields that say how to read them. The rest of the header section is read for each message.
+ * Nothing a spammer writes makes `facts` throw, and its time and memory grow with the message's size at most.
+ */
+import { hash } from "node:crypto";
+import type { MessageFacts } from "../model.ts";
+import { type BodyFacts, type BodyTools, factsWithoutStructure, readBody } from "./body-facts.ts";
+import { type HeaderSection, readHeader, startsWithField } from "./header.ts";
+import { openLanguages } from "./language.ts";
+import { partOf } from "./mime.ts";
+import { Recent } from "./recent.ts";
+import { decodeHeaderText, decodeSubject } from "./subject.ts";
+
+/** Raised when facts of the same message may come out otherwise: `ingest --again` then makes revisions. */
+export const parserVersion = 1;
+
+/** Reads messages; see {@link createMessageParser}. */
+export interface MessageParser {
+  /** Facts of a raw RFC 5322 message, which may lack any header and break any rule. Never rejects. */
+  facts(raw: Uint8Array): Promise<MessageFacts>;
+  /** Bodies read so far. */
+  readonly parsed: number;
+  /** Messages so far whose body was remembered. */
+  readonly reused: number;
+}
+
+export interface MessageParserOptions {
+  /** True where a text names a sensor: makes a message a probe. Must not throw. */
+  hits(text: string): boolean;
+  /** Distinct bodies remembered, 50,000 by default; what they hold is bounded too, some 64 MB in all. */
+  readonly cacheEntries?: number;
+}
+
+/** Remembered bodies, and subjects, may hold about this much each. */
+const maxRememberedBytes = 32 << 20;
+
+/** Encoded words are looked for in so much of a header section when sensors are searched for. */
+const maxDecodedHeader = 65_536;
+
+/** A parser for one thread. Loads the language database (0.3 s, 70 MB). */
+export async function createMessageParser(options: MessageParserOptions): Promise<MessageParser> {
+  const languages = await openLanguages();
+  const tools = { hits: (text: string) => options.hits(text), languages };
+  return new RememberingParser(tools, options.cacheEntries ?? 50_000);
+}
+
+/** What subject and body decide together. */
+type Heading = Pick<MessageFacts, "subject" | "language">;
+
+class RememberingParser implements MessageParser {
+  parsed = 0;
+  reused = 0;
+  readonly #tools: BodyTools;
+  readonly #bodies: Recent<BodyFacts>;
+  readonly #headings: Recent<Heading>;
+
+  constructor(tools: BodyTools, entries: number) {
+    this.#tools = tools;
+    this.#bodies = new Recent(entries, maxRememberedBytes);
+    this.#headings = new Recent(entries, maxRememberedBytes);
+  }
+
+  async facts(raw: Uint8Array): Promise<MessageFacts> {
+    const bytes = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength);
+    const section = readMessageHeader(bytes);
+    const key = bodyKey(bytes, section);
+    const body = this.#body(key, bytes, section);
+    const { encoding: _encoding, shortText: _shortText, ...kept } = body;
+    return {
+      ...kept,
+      ...this.#heading(key, section.fields.subject, body),
+      messageBytes: bytes.length,
+      messageSha256: hash("sha256", bytes),
+      probe: body.probe || this.#namesSensor(section.text),
+    };
+  }
+
+  #body(key: string, bytes: Buffer, section: HeaderSection): BodyFacts {
+    const known = this.#bodies.get(key);
+    if (known !== undefined) {
+      this.reused += 1;
+      return known;
+    }
+    this.parsed += 1;
+    const facts = readBodySafely(bytes, section, this.#tools);
+    this.#bodies.set(key, facts, key.length + weightOf(facts));
+    return facts;
+  }
+
+  /** Subject by its own charsets or the body's, and the language that a short text shows only together with it. */
+  #heading(key: string, raw: string | undefined, body: BodyFacts): Heading {
+    if (raw === undefined && body.shortText === undefined) return {};
+    const headingKey = `${key}\n${raw ?? ""}`;
+    const known = this.#headings.get(headingKey);
+    if (known !== undefined) return known;
+    const heading = readHeading(raw ?? "", body, this.#tools);
+    this.#headings.set(headingKey, heading, headingKey.length + (heading.subject?.length ?? 0));
+    return heading;
+  }
+
+  #namesSensor(header: string): boolean {
+    if (this.#tools.hits(header)) return true;
+    const start = header.slice(0, maxDecodedHeader);
+    return start.includes("=?") && this.#tools.hits(decodeHeaderText(start));
+  }
+}
+
+/** The header section of a message; empty where it has none. A line that mail archives put before it is no part of it. */
+function readMessageHeader(bytes: Buffer): HeaderSection {
+  const envelope = bytes.toString("latin1", 0, 5) === "From " ? bytes.indexOf(10) + 1 : 0;
+  if (startsWithField(bytes, envelope)) return readHeader(bytes, envelope);
+  return { fields: {}, text: "", bodyStart: 0, overlong: false };
+}
+
+/** All that {@link readBody} reads: the body's bytes, by their digest, and the fields that say how to read them. */
+function bodyKey(bytes: Buffer, { fields, bodyStart, overlong }: HeaderSection): string {
+  const { contentType = "", transferEncoding = "", disposition = "" } = fields;
+  const digest = hash("sha256", bytes.subarray(bodyStart), "base64url");
+  return `${digest}\n${overlong}\n${contentType}\n${transferEncoding}\n${disposition}`;
+}
+
+/** {@link readBody} with a last resort: a fault of ours costs a message its structure, not the batch its end. */
+function readBodySafely(bytes: Buffer, { fields, bodyStart, overlong }: HeaderSection, tools: BodyTools): BodyFacts {
+  const body = bytes.subarray(bodyStart);
+  if (overlong) return factsWithoutStructure(body, partOf(fields), "header-size", tools);
+  try {
+    return readBody(bytes, fields, bodyStart, tools);
+  } catch {
+    return factsWithoutStructure(body, partOf(fields), "mime-failed", tools);
+  }
+}
+
+function readHeading(raw: string, { encoding, language, shortText }: BodyFacts, { languages }: BodyTools): Heading {
+  const { judge } = languages;
+  const subject = decodeSubject(raw, encoding === undefined ? { judge } : { judge, near: encoding });
+  const told =
+    language ?? (shortText === undefined ? undefined : languages.language(`${subject ?? ""} ${shortText}`, encoding));
+  return { ...(subject === undefined ? {} : { subject }), ...(told === undefined ? {} : { language: told }) };
+}
+
+/** About how many bytes the facts of a body take. */
+function weightOf({ urls, attachments, shortText = "" }: BodyFacts): number {
+  const texts = urls.reduce((sum, url) => sum + url.length + 16, shortText.length * 2);
+  return 600 + texts + attachments.length * 200;
+}

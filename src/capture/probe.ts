@@ -1,0 +1,152 @@
+/**
+ * Probes: texts that would tell their sender where a sensor is. Spammers mail themselves the address of the proxy they
+ * found. Asked of envelope, request, raw message and decoded parts when a capture comes in, and again of every distinct
+ * value an attacker wrote before it leaves.
+ *
+ * Pure, and a function of the sensors alone: the dates of an address are not looked at, since an address that a sensor
+ * once had still tells who listens there.
+ *
+ * @see docs/fields.md, "Sensors are not unmasked"
+ */
+import { domainToASCII } from "node:url";
+import { SpampotsError } from "../errors.ts";
+import type { Sensor } from "../model.ts";
+import { AddressForms } from "./probe-addresses.ts";
+import { Needles, shortestNeedle } from "./probe-needles.ts";
+
+/** Looks for sensors. Time is linear in the text, whatever the number of sensors. */
+export interface SensorPatterns {
+  /** Says whether the text holds an address or a name of a sensor. */
+  hits(text: string): boolean;
+  /** The same for bytes in ASCII or any charset that keeps ASCII. */
+  hitsBytes(bytes: Uint8Array): boolean;
+}
+
+const percentSign = 37;
+
+/** Percent-encoding is taken off so many times over. */
+const percentRounds = 3;
+
+/** Texts up to so many UTF-16 units are encoded into memory that is there already. */
+const shortText = 4096;
+
+/** Base64 characters looked at before and after a needle, to see where its numbers end. */
+const context = 16;
+
+/**
+ * Patterns for sensors: every address in the forms of {@link AddressForms}, every name in upper or lower case where no
+ * letter or digit goes on, and both in base64 at any alignment; all of that percent-encoded too.
+ *
+ * @throws SpampotsError `bad-configuration` for a name of fewer than four bytes, which would stand in any text
+ */
+export function sensorPatterns(sensors: readonly Sensor[]): SensorPatterns {
+  const addresses = new Set(sensors.flatMap((sensor) => sensor.addresses.map(({ address }) => address)));
+  const names = new Set(sensors.flatMap((sensor) => sensor.names).flatMap(spellings));
+  for (const name of names) {
+    if (Buffer.byteLength(name) < shortestNeedle) {
+      throw new SpampotsError("bad-configuration", "A name of a sensor is so short that it stands in any text.");
+    }
+  }
+  const forms = new AddressForms(addresses);
+  const encoded = [...addresses, ...names].flatMap(base64Forms);
+  const needles = new Needles<"name" | "base64">([
+    ...[...names].map((name) => [Buffer.from(name), "name"] as const),
+    ...encoded.map((form) => [form, "base64"] as const),
+  ]);
+
+  const found = (bytes: Buffer): boolean =>
+    forms.found(bytes) ||
+    needles.found(bytes, (start, end, kind) =>
+      kind === "name" ? standsAlone(bytes, start, end) : decodings(bytes, start, end).some(foundPlain),
+    );
+  // What was base64 isn't decoded again: one layer of it is enough.
+  const foundPlain = (bytes: Buffer): boolean =>
+    forms.found(bytes) || needles.found(bytes, (start, end, kind) => kind === "name" && standsAlone(bytes, start, end));
+
+  const hitsBytes = (bytes: Uint8Array): boolean => {
+    if (addresses.size + names.size === 0) return false;
+    let layer: Buffer | undefined = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let round = 0; round <= percentRounds && layer !== undefined; round += 1) {
+      if (found(layer)) return true;
+      layer = percentDecoded(layer);
+    }
+    return false;
+  };
+  const scratch = Buffer.allocUnsafeSlow(shortText * 3);
+  const hits = (text: string): boolean => {
+    if (text.length > shortText) return hitsBytes(Buffer.from(text));
+    return hitsBytes(scratch.subarray(0, scratch.write(text)));
+  };
+  return { hits, hitsBytes };
+}
+
+/** A name as it may be written: letters beyond ASCII in either case, or in their ASCII form. */
+function spellings(name: string): string[] {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the whole of ASCII is meant
+  if (/^[\x00-\x7f]*$/.test(name)) return [name.toLowerCase(), name.toUpperCase(), name];
+  return [name, name.toLowerCase(), name.toUpperCase(), domainToASCII(name)].filter((spelling) => spelling !== "");
+}
+
+/** No letter or digit of ASCII goes on before `start` or from `end` on. */
+function standsAlone(bytes: Buffer, start: number, end: number): boolean {
+  return !isAlphanumeric(bytes[start - 1]) && !isAlphanumeric(bytes[end]);
+}
+
+function isAlphanumeric(byte = 0): boolean {
+  const lower = byte | 32;
+  return (byte >= 48 && byte <= 57) || (lower >= 97 && lower <= 122);
+}
+
+/** What of base64 doesn't depend on the bytes before and after `text`, for each of the three ways it may be aligned. */
+function base64Forms(text: string): Buffer[] {
+  const bytes = Buffer.from(text);
+  const forms = [0, 1, 2].map((before) => {
+    const encoded = Buffer.concat([Buffer.alloc(before), bytes]).toString("base64");
+    const bits = (before + bytes.length) * 8;
+    return encoded.slice(Math.ceil((before * 8) / 6), Math.floor(bits / 6));
+  });
+  return forms.filter((form) => form.length >= shortestNeedle).map((form) => Buffer.from(form));
+}
+
+/** The base64 around a needle, decoded in all four ways that it may begin. */
+function decodings(bytes: Buffer, start: number, end: number): Buffer[] {
+  let first = start;
+  while (first > 0 && first > start - context && isBase64(bytes[first - 1])) first -= 1;
+  let last = end;
+  while (last < bytes.length && last < end + context && isBase64(bytes[last])) last += 1;
+  const text = bytes.toString("latin1", first, last);
+  return [0, 1, 2, 3].map((skip) => Buffer.from(text.slice(skip), "base64"));
+}
+
+/** Of either alphabet of RFC 4648, padding excluded. */
+function isBase64(byte = 0): boolean {
+  return isAlphanumeric(byte) || byte === 43 || byte === 45 || byte === 47 || byte === 95;
+}
+
+/** The bytes with each `%41` become one byte, or `undefined` where there is none. */
+function percentDecoded(bytes: Buffer): Buffer | undefined {
+  let percent = bytes.indexOf(percentSign);
+  if (percent < 0) return undefined;
+  const decoded = Buffer.allocUnsafe(bytes.length);
+  let length = 0;
+  let from = 0;
+  for (; percent >= 0; percent = bytes.indexOf(percentSign, percent + 1)) {
+    if (percent < from) continue;
+    const high = hexValue(bytes[percent + 1]);
+    const low = hexValue(bytes[percent + 2]);
+    if (high < 0 || low < 0) continue;
+    length += bytes.copy(decoded, length, from, percent);
+    decoded[length] = high * 16 + low;
+    length += 1;
+    from = percent + 3;
+  }
+  if (from === 0) return undefined;
+  length += bytes.copy(decoded, length, from);
+  return decoded.subarray(0, length);
+}
+
+function hexValue(byte = 0): number {
+  if (byte >= 48 && byte <= 57) return byte - 48;
+  const lower = byte | 32;
+  return lower >= 97 && lower <= 102 ? lower - 87 : -1;
+}

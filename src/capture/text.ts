@@ -1,0 +1,194 @@
+/**
+ * Bytes to text: charset labels as found in mail, and the decoding that doubts them. A label is a claim of the sender;
+ * where the bytes contradict it, `guess.ts` says what they are (WHATWG Encoding Standard for the decoders).
+ */
+import { isAscii, isUtf8 } from "node:buffer";
+import { TextDecoder } from "node:util";
+import { plain } from "../log.ts";
+import { encodingOf } from "./charset.ts";
+import { guessEncoding, guessMistaken, type LanguageJudge, plausibility } from "./guess.ts";
+
+/** Text, and the name of the encoding it was read by, such as `big5` or `windows-1252`. */
+export interface Decoded {
+  readonly text: string;
+  readonly encoding: string;
+}
+
+/** What may help where a label is missing or wrong. */
+export interface Hints {
+  /** Encoding of the text around, such as the body's for a subject. */
+  readonly near?: string;
+  /** Decides between charsets of Latin letters, which differ in accents alone. */
+  readonly judge?: LanguageJudge;
+}
+
+/** Encodings of 7-bit text that no WHATWG decoder reads: shifted to the 8-bit encoding with the same characters. */
+const shifted: ReadonlyMap<string, { readonly enter: string; readonly leave: string; readonly as: string }> = new Map([
+  ["hz", { enter: "~{", leave: "~}", as: "gbk" }],
+  ["iso-2022-kr", { enter: "\u000e", leave: "\u000f", as: "euc-kr" }],
+]);
+
+const decoders = new Map<string, TextDecoder>();
+
+/** Escape sequences of ISO-2022-JP (its `$B` and `$@` for kanji, `(B`, `(J`, `(I`), after the escape character. */
+const jisEscape = "\u001b(?:\\$[@B]|\\([BIJ])";
+
+/** Those that another follows at once. */
+const repeatedEscapes = new RegExp(`(?:${jisEscape})+(?=${jisEscape})`, "g");
+const anyJisEscape = new RegExp(jisEscape);
+
+/** A label by itself says little where its repertoire is ASCII or it is what software writes by default. */
+const weak: ReadonlySet<string> = new Set(["windows-1252", "utf-8"]);
+
+/** Share of undecodable characters up to which a declared multi-byte encoding is believed: real text is sometimes cut. */
+const brokenShare = 0.05;
+
+/** `bytes` by an encoding of {@link encodingOf}; what can't be decoded becomes U+FFFD. */
+export function decodeBy(bytes: Uint8Array, encoding: string): string {
+  const shift = shifted.get(encoding);
+  if (shift !== undefined) return decodeShifted(bytes, shift);
+  if (encoding === "iso-2022-jp") return decodeJis(bytes);
+  return decoder(encoding).decode(bytes);
+}
+
+function decoder(encoding: string): TextDecoder {
+  const known = decoders.get(encoding);
+  if (known !== undefined) return known;
+  const made = new TextDecoder(encoding);
+  decoders.set(encoding, made);
+  return made;
+}
+
+/** WHATWG's decoder takes an escape right after another for an attack; joined encoded words are full of them. */
+function decodeJis(bytes: Uint8Array): string {
+  const text = Buffer.from(bytes).toString("latin1");
+  return decoder("iso-2022-jp").decode(Buffer.from(text.replace(repeatedEscapes, ""), "latin1"));
+}
+
+/** HZ (RFC 1843) and ISO-2022-KR (RFC 1557): between two marks each byte lacks its high bit. */
+function decodeShifted(bytes: Uint8Array, { enter, leave, as }: { enter: string; leave: string; as: string }): string {
+  const text = Buffer.from(bytes).toString("latin1").replaceAll("\u001b$)C", "");
+  const unshifted = Buffer.alloc(text.length);
+  let length = 0;
+  let wide = false;
+  for (let at = 0; at < text.length; at += 1) {
+    const mark = wide ? leave : enter;
+    if (text.startsWith(mark, at)) {
+      wide = !wide;
+      at += mark.length - 1;
+      continue;
+    }
+    const code = text.charCodeAt(at);
+    unshifted[length] = wide && code > 32 ? code | 128 : code;
+    length += 1;
+  }
+  return decodeBy(unshifted.subarray(0, length), as);
+}
+
+/**
+ * Text of `bytes` declared as `label`. The label is believed where it can be: UTF-8 and ISO-2022-JP are recognised by
+ * themselves, a multi-byte label must decode without much loss, and 8-bit bytes under `us-ascii`, `iso-8859-1`, `utf-8`
+ * (if they aren't), an unknown label or none are read by the best guess.
+ */
+export function decodeText(bytes: Buffer, label: string | undefined, hints: Hints = {}): Decoded {
+  const declared = label === undefined ? undefined : encodingOf(label);
+  if (isAscii(bytes)) return decodeSevenBit(bytes, declared ?? hints.near);
+  const utf16 = utf16Of(bytes, declared);
+  if (utf16 !== undefined) return by(bytes, utf16);
+  const claim = declared === undefined || weak.has(declared) ? undefined : declared;
+  if (isUtf8(bytes) && (claim === undefined || characterCount(bytes) > 2)) return decodeUtf8(bytes, hints);
+  const claimed = claim === undefined ? undefined : believed(bytes, claim);
+  if (claimed !== undefined) return claimed;
+  const broken = declared === "utf-8" || hints.near === "utf-8" ? littleBroken(bytes, "utf-8") : undefined;
+  if (broken !== undefined) return broken;
+  const guess = guessEncoding(bytes, { ...hints, decode: decodeBy });
+  return by(bytes, guess ?? declared ?? hints.near ?? "windows-1252");
+}
+
+const by = (bytes: Buffer, encoding: string): Decoded => ({ text: decodeBy(bytes, encoding), encoding });
+
+/** ASCII, or one of the encodings that look like it. */
+function decodeSevenBit(bytes: Buffer, declared: string | undefined): Decoded {
+  const escapeAt = bytes.indexOf(0x1b);
+  if (escapeAt >= 0 && anyJisEscape.test(bytes.toString("latin1", escapeAt))) return by(bytes, "iso-2022-jp");
+  if (declared !== undefined && shifted.has(declared)) return by(bytes, declared);
+  if (escapeAt >= 0 && bytes.includes("\u001b$)C")) return by(bytes, "iso-2022-kr");
+  return { text: bytes.toString("latin1"), encoding: declared ?? "us-ascii" };
+}
+
+/** UTF-16 where it is declared or a byte order mark begins the text. */
+function utf16Of(bytes: Buffer, declared: string | undefined): string | undefined {
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return "utf-16le";
+  if (bytes[0] === 0xfe && bytes[1] === 0xff) return "utf-16be";
+  return declared?.startsWith("utf-16") === true ? declared : undefined;
+}
+
+/** UTF-8; but where all of it is below U+0100 it may be bytes of another encoding that somebody took for Latin-1. */
+function decodeUtf8(bytes: Buffer, hints: Hints): Decoded {
+  const text = decodeBy(bytes, "utf-8");
+  if (wideCharacters(text) < 6 || !allBelow(text, 0x100)) return { text, encoding: "utf-8" };
+  const mistaken = Buffer.from(text, "latin1");
+  const guess = guessMistaken(mistaken, { ...hints, decode: decodeBy });
+  return guess === undefined ? { text, encoding: "utf-8" } : by(mistaken, guess);
+}
+
+/** The text by a declared encoding, where it decodes with little loss and looks like what it should be. */
+function believed(bytes: Buffer, declared: string): Decoded | undefined {
+  const looks = plausibility(bytes, declared, decodeBy);
+  return looks !== undefined && looks < 0.25 ? undefined : littleBroken(bytes, declared);
+}
+
+function littleBroken(bytes: Buffer, encoding: string): Decoded | undefined {
+  const decoded = by(bytes, encoding);
+  const lost = losses(decoded.text);
+  return lost === 0 || lost <= wideCharacters(decoded.text) * brokenShare ? decoded : undefined;
+}
+
+/** Undecodable characters in a text. */
+function losses(text: string): number {
+  let count = 0;
+  for (let at = text.indexOf("\ufffd"); at >= 0; at = text.indexOf("\ufffd", at + 1)) count += 1;
+  return count;
+}
+
+/** Characters beyond ASCII. */
+function wideCharacters(text: string): number {
+  let count = 0;
+  for (let at = 0; at < text.length; at += 1) if (text.charCodeAt(at) > 127) count += 1;
+  return count;
+}
+
+function allBelow(text: string, limit: number): boolean {
+  for (let at = 0; at < text.length; at += 1) if (text.charCodeAt(at) >= limit) return false;
+  return true;
+}
+
+/** Characters beyond ASCII of valid UTF-8, up to a few: three by chance are rare in text of another encoding. */
+function characterCount(bytes: Buffer): number {
+  let count = 0;
+  for (let at = 0; at < bytes.length && count < 4; at += 1) if ((bytes[at] ?? 0) >= 0xc0) count += 1;
+  return count;
+}
+
+/**
+ * `text` safe to keep: neutralised by {@link plain}, whitespace runs folded to one space, at most `limit` code points.
+ * A string of its own, not one that keeps the text it was cut from in memory.
+ */
+export function tidy(text: string, limit: number): string {
+  const folded = text
+    .trim()
+    .slice(0, limit * 4)
+    .replace(/\s+/g, " ");
+  const safe = plain(folded.trim());
+  let end = Math.min(safe.length, limit);
+  if (safe.length > limit) {
+    end = 0;
+    for (let count = 0; count < limit && end < safe.length; count += 1) end += isPair(safe, end) ? 2 : 1;
+  }
+  return Buffer.from(safe.slice(0, end)).toString();
+}
+
+/** True where two code units at `at` are one character. */
+function isPair(text: string, at: number): boolean {
+  return (text.codePointAt(at) ?? 0) > 0xffff;
+}

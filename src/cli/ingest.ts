@@ -1,0 +1,202 @@
+/** `spampots ingest`: spool files and archives of mail into the lake. */
+import { readdir, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import type { Command } from "commander";
+import { isError, SpampotsError } from "../errors.ts";
+import { clearSpool, type Ingested, type IngestWorld, ingestFile } from "../ingest.ts";
+import type { ArchiveFlags } from "../ingest-archive.ts";
+import { type ServiceName, services } from "../model.ts";
+import type { Run } from "./run.ts";
+import { count, errorText, say, sayJson, size } from "./say.ts";
+import type { CliWorld } from "./world.ts";
+
+interface IngestFlags {
+  readonly watch?: boolean;
+  readonly again?: boolean;
+  readonly sensor?: string;
+  readonly service?: string;
+  readonly trustedHops: string;
+}
+
+const spoolName = /\.ndjson(\.gz|\.zst)?$/;
+
+export function ingestCommand(program: Command, run: Run): void {
+  program
+    .command("ingest")
+    .description("Take spool files, or archives of mail, into the lake. Doing it twice changes nothing.")
+    .argument(
+      "[path...]",
+      "spool files (*.ndjson, .gz, .zst), folders of them, .eml files, mboxes, Maildirs; the spool folder by default",
+    )
+    .option("--watch", "stay, and ingest what is moved into the spool folder")
+    .option(
+      "--again",
+      "go over batches once more where parser, tables, maps or sensors have changed; all of done/ by default",
+    )
+    .option("--sensor <id>", "archives: the sensor that received the mail")
+    .option("--service <name>", `archives: what the sensor posed as (${services.join(", ")})`)
+    .option("--trusted-hops <n>", "archives: Received headers written by the receiving side", "1")
+    .action(run(async (world: CliWorld, paths: string[], flags: IngestFlags) => ingest(world, paths, flags)));
+}
+
+/** Files that can't be ingested, with why; they stop no other. */
+interface Refused {
+  readonly path: string;
+  readonly error: unknown;
+}
+
+async function ingest(world: CliWorld, paths: readonly string[], flags: IngestFlags): Promise<void> {
+  const ingestWorld = await world.ingestWorld();
+  const fallback = flags.again ? world.settings.done : world.settings.spool;
+  const given = paths.length > 0 ? paths.map((path) => resolve(path)) : [fallback];
+  const session = new Session(world, ingestWorld, flags);
+  await session.all(given);
+  if (flags.watch) await session.watch();
+  session.finish();
+}
+
+class Session {
+  readonly #world: CliWorld;
+  readonly #ingest: IngestWorld;
+  readonly #flags: IngestFlags;
+  readonly #done: Ingested[] = [];
+  readonly #refused: Refused[] = [];
+  readonly #started = performance.now();
+  #bytes = 0;
+  #bytesDone = 0;
+
+  constructor(world: CliWorld, ingestWorld: IngestWorld, flags: IngestFlags) {
+    this.#world = world;
+    this.#ingest = ingestWorld;
+    this.#flags = flags;
+  }
+
+  async all(paths: readonly string[]): Promise<void> {
+    const files: string[] = [];
+    for (const path of paths) files.push(...(await this.#spoolFiles(path)));
+    const sizes = await Promise.all(files.map(async (path) => (await stat(path)).size));
+    this.#bytes += sizes.reduce((sum, bytes) => sum + bytes, 0);
+    for (const [index, path] of files.entries()) {
+      await this.#file(path, index, files.length);
+      this.#bytesDone += sizes[index] ?? 0;
+    }
+  }
+
+  async #file(path: string, index: number, of: number): Promise<void> {
+    const { again = false } = this.#flags;
+    const onProgress = ({ rows }: { rows: number }) => this.#progress(index, of, rows);
+    try {
+      this.#progress(index, of, 0);
+      const done = await ingestFile(path, { ...this.#ingest, onProgress }, { again });
+      this.#done.push(done);
+      await clearSpool(path, this.#world.settings);
+    } catch (error) {
+      if (!isError(error) || error.code === "disk-failed") throw error;
+      this.#refused.push({ path, error });
+      this.#world.log.error({ path, code: error.code }, "spool file refused");
+    }
+  }
+
+  #progress(index: number, of: number, inFile: number): void {
+    const rows = this.#rows() + inFile;
+    const seconds = (performance.now() - this.#started) / 1000;
+    const left =
+      this.#bytesDone > 0 ? Math.round((seconds / this.#bytesDone) * (this.#bytes - this.#bytesDone)) : undefined;
+    const rate = seconds > 0 ? Math.round(rows / seconds) : 0;
+    this.#world.progress(
+      `file ${index + 1} of ${of} · ${count(rows)} captures and requests · ${count(rate)}/s${left === undefined ? "" : ` · ${left} s left`}`,
+    );
+  }
+
+  #rows(): number {
+    return this.#done.reduce((sum, { counts }) => sum + (counts.captures ?? 0) + (counts.requests ?? 0), 0);
+  }
+
+  async #spoolFiles(path: string): Promise<string[]> {
+    const facts = await stat(path).catch(() => undefined);
+    if (facts === undefined) {
+      if (path === this.#world.settings.spool || path === this.#world.settings.done) return [];
+      throw new SpampotsError("bad-argument", "There is nothing at this path.", { path });
+    }
+    if (facts.isFile() && spoolName.test(path)) return [path];
+    if (facts.isDirectory()) {
+      const names = (await readdir(path)).filter((name) => spoolName.test(name)).sort();
+      if (names.length > 0 || path === this.#world.settings.spool || path === this.#world.settings.done) {
+        return names.map((name) => join(path, name));
+      }
+    }
+    const { archiveToSpool } = await import("../ingest-archive.ts");
+    return [await archiveToSpool(path, this.#archiveFlags(path), this.#world.settings)];
+  }
+
+  #archiveFlags(path: string): ArchiveFlags {
+    const { sensor, service, trustedHops } = this.#flags;
+    const known = services.find((name): name is ServiceName => name === service);
+    const hops = Number(trustedHops);
+    if (sensor === undefined || known === undefined || !Number.isInteger(hops) || hops < 1) {
+      throw new SpampotsError("bad-argument", "This is no spool file; for an archive of mail more must be known.", {
+        path,
+        hint: `Give --sensor <id> and --service <${services.join("|")}>, and --trusted-hops where the receiving side wrote more than one Received header.`,
+      });
+    }
+    return { sensor, service: known, trustedHops: hops };
+  }
+
+  /** Looks for new files every two seconds until the process is told to stop. */
+  async watch(): Promise<void> {
+    let stopped = false;
+    let wake: () => void = () => undefined;
+    const stop = () => {
+      stopped = true;
+      wake();
+    };
+    process.once("SIGINT", stop).once("SIGTERM", stop);
+    if (!this.#world.json) say(`Watching ${this.#world.settings.spool}; stop with Ctrl-C.`);
+    while (!stopped) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, 2000);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      const before = this.#done.length;
+      const refused = new Set(this.#refused.map((entry) => entry.path));
+      const found = (await this.#spoolFiles(this.#world.settings.spool)).filter((path) => !refused.has(path));
+      if (!stopped && found.length > 0) await this.all(found);
+      for (const done of this.#done.slice(before)) if (!this.#world.json) say(fileLine(done));
+    }
+  }
+
+  finish(): void {
+    this.#world.progress("");
+    if (this.#world.json) {
+      sayJson({
+        files: this.#done,
+        refused: this.#refused.map(({ path, error }) => ({ path, code: isError(error) ? error.code : "internal" })),
+      });
+    } else this.#tell();
+    if (this.#refused.length > 0) {
+      throw new SpampotsError("some-failed", "Some files were not ingested.", {
+        hint: "The others are in the lake; correct these and run the same command again.",
+      });
+    }
+  }
+
+  #tell(): void {
+    for (const done of this.#done.slice(0, 50)) say(fileLine(done));
+    if (this.#done.length > 50) say(`… and ${this.#done.length - 50} more files.`);
+    for (const { path, error } of this.#refused) say(`${path}\n${errorText(error)}`);
+    const total = (name: string) => count(this.#done.reduce((sum, { counts }) => sum + (counts[name] ?? 0), 0));
+    const fresh = this.#done.filter((done) => done.outcome === "ingested").length;
+    say(
+      `${fresh} of ${this.#done.length} files were new (${size(this.#bytes)}): ${total("captures")} captures, ${total("requests")} requests, ${total("probes")} probes, ${total("duplicates")} duplicates, ${total("quarantined")} lines in quarantine.`,
+    );
+  }
+}
+
+function fileLine({ path, outcome, generation, counts, quarantined }: Ingested): string {
+  if (outcome === "known") return `known     ${path}`;
+  const bad = Object.entries(quarantined).map(([code, number]) => `${number} ${code}`);
+  return `ingested  ${path}: ${count(counts.captures ?? 0)} captures, ${count(counts.requests ?? 0)} requests${generation > 1 ? `, generation ${generation}` : ""}${bad.length > 0 ? `, quarantine: ${bad.join(", ")}` : ""}`;
+}

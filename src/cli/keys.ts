@@ -1,0 +1,91 @@
+/** `spampots keys new|list|rotate`. */
+import type { Command } from "commander";
+import { SpampotsError } from "../errors.ts";
+import { announceRotation, ensureAnnounced } from "../publication/announce.ts";
+import { jwks, type SigningAlgorithm } from "../publication/jwk.ts";
+import { beginRotation, finishRotation, listKeys, newKeys, openKeyring } from "../publication/keys.ts";
+import type { Run } from "./run.ts";
+import { say, sayJson, table } from "./say.ts";
+import type { CliWorld } from "./world.ts";
+
+const algorithms: readonly SigningAlgorithm[] = ["EdDSA", "ES256"];
+
+export function keysCommand(program: Command, run: Run): void {
+  const keys = program.command("keys").description("Keys that sign manifests, and the site key behind row_id.");
+  keys
+    .command("new")
+    .description("Make the first signing key and the site key.")
+    .option("--alg <name>", "EdDSA (Ed25519) or ES256", "EdDSA")
+    .action(run(makeKeys));
+  keys
+    .command("list")
+    .description("Show the public keys; --jwks prints the JWK set that partners verify with.")
+    .option("--jwks", "print the JWK set")
+    .action(run(showKeys));
+  keys
+    .command("rotate")
+    .description("Make a new key live; the old one announces it under each partner's prefix.")
+    .option("--alg <name>", "EdDSA or ES256; as before by default")
+    .action(run(rotateKeys));
+}
+
+function algorithm(text: string | undefined): { alg?: SigningAlgorithm } {
+  if (text === undefined) return {};
+  const alg = algorithms.find((name) => name === text);
+  if (alg === undefined)
+    throw new SpampotsError("bad-argument", "There is no such algorithm here.", {
+      alg: text,
+      hint: "Write EdDSA or ES256.",
+    });
+  return { alg };
+}
+
+const source = ({ settings }: CliWorld) => ({
+  folder: settings.keys,
+  ...(settings.signingKey === undefined ? {} : { environmentKey: settings.signingKey }),
+});
+
+async function makeKeys(world: CliWorld, flags: { alg: string }): Promise<void> {
+  const list = await newKeys(source(world), { ...algorithm(flags.alg), now: world.clock() });
+  if (world.json) sayJson(list);
+  else {
+    say(
+      `The signing key ${list.live} is live; its file and the site key are in ${world.settings.keys}, readable by you alone.`,
+    );
+    say(
+      "Keep a copy of that folder offline. Give partners the thumbprint by another way than the feeds: by phone, or in the MoU.",
+    );
+  }
+}
+
+async function showKeys(world: CliWorld, flags: { jwks?: boolean }): Promise<void> {
+  const list = await listKeys(world.settings.keys);
+  if (flags.jwks) say(jwks(list.keys));
+  else if (world.json) sayJson(list);
+  else {
+    const rows = list.keys.map((key) => [
+      key.kid,
+      key.alg,
+      key.from,
+      key.kid === list.live ? "live" : `retired ${key.retired_at ?? ""}`,
+    ]);
+    say(table(["thumbprint (RFC 7638)", "alg", "from", "state"], rows));
+    if (list.rotatingFrom !== undefined)
+      say("A rotation was begun and not finished: run `spampots keys rotate` again.");
+  }
+}
+
+async function rotateKeys(world: CliWorld, flags: { alg?: string }): Promise<void> {
+  const store = await world.store();
+  const before = await openKeyring(source(world));
+  // The chain begins with the old key, where nothing was published yet.
+  if (before.rotatingFrom === undefined)
+    await ensureAnnounced(store, undefined, { issuer: world.settings.issuer, keyring: before, now: world.clock() });
+  const keyring = await beginRotation(source(world), { ...algorithm(flags.alg), now: world.clock() });
+  const announcing = { issuer: world.settings.issuer, keyring, now: world.clock() };
+  const written = await announceRotation(store, announcing, (partner) => world.progress(`announced to ${partner}`));
+  await finishRotation(world.settings.keys);
+  world.progress("");
+  if (world.json) sayJson({ live: keyring.live, announcements: written });
+  else say(`${keyring.live} is live; ${written} announcements under the old key's signature are stored.`);
+}

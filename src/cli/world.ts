@@ -1,0 +1,159 @@
+/** The world that commands work in: settings, clock, log and what they open. Built once for each command. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parseInstant } from "../capture/instant.ts";
+import { sensorPatterns } from "../capture/probe.ts";
+import { parseSensors } from "../capture/sensors.ts";
+import { loadTables } from "../enrich/table-load.ts";
+import { SpampotsError } from "../errors.ts";
+import { type Configuration, loadConfiguration } from "../feed/configuration.ts";
+import type { IngestWorld } from "../ingest.ts";
+import { openDuckdb } from "../lake/duckdb.ts";
+import type { Engine } from "../lake/engine.ts";
+import { type Lake, openLake } from "../lake/lake.ts";
+import { openThreads } from "../lake/threads.ts";
+import { type Log, openLog } from "../log.ts";
+import type { Sensor } from "../model.ts";
+import { issuerIdentity } from "../publication/issuer.ts";
+import { openKeyring, readSiteKey } from "../publication/keys.ts";
+import type { PublishWorld } from "../publication/publish.ts";
+import { readSettings, type Settings } from "../settings.ts";
+import { openDiskStore } from "../store/disk.ts";
+import { openStore } from "../store/open.ts";
+import type { Store } from "../store/store.ts";
+import { sweepTemporary, temporaryPath } from "../store/temporary.ts";
+import { progressLine } from "./say.ts";
+
+/** Flags that every command takes. */
+export interface CommonFlags {
+  readonly json?: boolean;
+  readonly now?: string;
+}
+
+/** What a command can reach. Everything is opened when it is asked for; `close` ends it all. */
+export interface CliWorld {
+  readonly settings: Settings;
+  readonly json: boolean;
+  readonly log: Log;
+  clock(): number;
+  store(): Promise<Store>;
+  lake(): Promise<Lake>;
+  engine(): Promise<Engine>;
+  configuration(): Promise<Configuration>;
+  sensors(): Promise<readonly Sensor[]>;
+  tableStore(): Store;
+  ingestWorld(): Promise<IngestWorld>;
+  publishWorld(): Promise<PublishWorld>;
+  /** A line of progress for people at a terminal; nothing otherwise. */
+  progress(text: string): void;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the world from the environment.
+ *
+ * @throws SpampotsError `bad-argument` with every problem of the settings.
+ */
+export async function openWorld(
+  flags: CommonFlags,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<CliWorld> {
+  const settings = readSettings(env);
+  const fixed = fixedNow(flags.now);
+  const log = openLog(settings.logLevel);
+  if (fixed !== undefined) log.warn({ now: new Date(fixed).toISOString() }, "the clock is fixed by --now");
+  const closing: (() => Promise<void> | void)[] = [];
+  const once = <T>(open: () => Promise<T>): (() => Promise<T>) => {
+    let opened: Promise<T> | undefined;
+    return () => {
+      opened ??= open();
+      return opened;
+    };
+  };
+  const clock = () => fixed ?? Date.now();
+  const store = once(() => openStore(settings.store, settings.s3));
+  const lake = once(() => openLake(settings.lake));
+  const engine = once(async () => {
+    const temporary = temporaryPath(settings.data);
+    const opened = await openDuckdb({ threads: settings.threads, memoryMb: settings.memoryMb, temporary });
+    closing.push(() => opened.close());
+    return opened;
+  });
+  const configuration = once(() => loadConfiguration(settings.config));
+  const sensors = once(() => readSensors(settings));
+  const tableStore = () => openDiskStore(settings.tables);
+  const progress = progressLine(!flags.json && process.stderr.isTTY === true);
+  closing.push(() => progress(""));
+  await sweepTemporary(settings.data);
+  return {
+    settings,
+    json: flags.json === true,
+    log,
+    clock,
+    store,
+    lake,
+    engine,
+    configuration,
+    sensors,
+    tableStore,
+    progress,
+    async ingestWorld() {
+      const { maps } = await configuration();
+      const tables = await loadTables(tableStore());
+      const facts = { tables: tables.shared(), maps, sensors: await sensors() };
+      const threads = openThreads(settings.threads, facts);
+      closing.push(() => threads.close());
+      return {
+        settings,
+        lake: await lake(),
+        engine: await engine(),
+        threads,
+        tables,
+        maps,
+        sensors: facts.sensors,
+        log,
+      };
+    },
+    async publishWorld() {
+      const { partners, maps } = await configuration();
+      const source = settings.signingKey === undefined ? {} : { environmentKey: settings.signingKey };
+      return {
+        store: await store(),
+        partners,
+        lake: await lake(),
+        engine: await engine(),
+        sensors: sensorPatterns(await sensors()),
+        benignHosts: [...maps.benignHosts].sort(),
+        siteKey: await readSiteKey(settings.keys),
+        keyring: await openKeyring({ folder: settings.keys, ...source }),
+        issuer: { name: settings.issuer, identityId: issuerIdentity },
+        temporary: settings.data,
+        clock,
+        log,
+      };
+    },
+    async close() {
+      for (const end of closing.reverse()) await end();
+    },
+  };
+}
+
+function fixedNow(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const instant = parseInstant(text);
+  if (instant !== undefined) return instant;
+  throw new SpampotsError("bad-argument", "--now needs an instant.", { hint: "Write it as 2026-11-16T06:00:00Z." });
+}
+
+async function readSensors(settings: Settings): Promise<readonly Sensor[]> {
+  try {
+    return parseSensors(await readFile(settings.sensors, "utf8"), settings.sensors);
+  } catch (cause) {
+    if (cause instanceof SpampotsError) throw cause;
+    throw new SpampotsError("bad-configuration", "The file of sensors can't be read.", {
+      cause,
+      path: settings.sensors,
+      hint: `Write it at ${join(settings.data, "sensors.yaml")}, or name it in SPAMPOTS_SENSORS; docs/operator-guide.md shows its form.`,
+    });
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * Address -> economy and AS by the table in force. Every thread has one of these over the same shared files.
+ *
+ * Flow: `tables` reads the files -> `SharedTables` goes to each worker -> here -> columns `*_economy`, `*_asn`, `*_as_name`.
+ */
+import type { AutonomousSystem, Economy } from "../model.ts";
+import { dayMs } from "../model.ts";
+import { remembered } from "./recent.ts";
+import { byKindAndDate, decodeTable, type Table, type TableKind, type TableStatement } from "./table.ts";
+import { systemOf } from "./values.ts";
+
+/** Table files in shared memory; `postMessage` and `workerData` carry it without a copy. */
+export interface SharedTables {
+  readonly files: readonly SharedArrayBuffer[];
+}
+
+/** Answers for normalised addresses at an instant (ms since 1970 UTC). */
+export interface Attribution {
+  /** Economy the address is registered in; `undefined` where the table in force at `at` says nothing. */
+  economy(address: string, at: number): Economy | undefined;
+  /** AS that originates the address. The same object for the same AS, frozen. */
+  asn(address: string, at: number): AutonomousSystem | undefined;
+  /** The tables that answers come from, by kind and date. */
+  readonly tables: readonly TableStatement[];
+}
+
+/** Days after which a table is old: registries transfer addresses daily, and publish monthly at least what moved. */
+export const oldTableDays = 35;
+
+/** Whole days from a table's date to `now`; negative for a table of the future. */
+export function tableAgeDays(statement: TableStatement, now: number): number {
+  return Math.floor((now - Date.parse(statement.date)) / dayMs);
+}
+
+/** A week of spam has some 20,000 source addresses. */
+const rememberedAddresses = 65_536;
+
+/**
+ * Attribution over shared tables.
+ *
+ * @throws SpampotsError `bad-table` where a file isn't as it was written.
+ */
+export function tablesFromShared(shared: SharedTables): Attribution {
+  const tables = shared.files.map(decodeTable);
+  return {
+    economy: inForce(tables, "economy", (value) => (value === "" ? undefined : value)),
+    asn: inForce(tables, "asn", systemOf),
+    tables: tables.map((table) => table.statement).toSorted(byKindAndDate),
+  };
+}
+
+/** The newest table with a date not after `at`, else the oldest: its answers, remembered by text of the address. */
+function inForce<T>(tables: readonly Table[], kind: TableKind, read: (value: string) => T | undefined) {
+  const dated = tables
+    .filter(({ statement }) => statement.kind === kind)
+    .toSorted((a, b) => byKindAndDate(b.statement, a.statement))
+    .map(({ statement, values, find }) => {
+      const meanings = values.map(read);
+      return {
+        from: Date.parse(statement.date),
+        answer: remembered(rememberedAddresses, (text) => meanings[find(text)]),
+      };
+    });
+  const oldest = dated.at(-1);
+  return (address: string, at: number): T | undefined =>
+    (dated.find(({ from }) => from <= at) ?? oldest)?.answer(address);
+}

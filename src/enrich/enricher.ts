@@ -1,0 +1,41 @@
+/**
+ * All of `enrich` behind one constructor: what a worker asks while it makes rows of the lake from captures.
+ */
+import type { AdvertisedUrl, RecipientDomain } from "../model.ts";
+import { type Attribution, type SharedTables, tablesFromShared } from "./attribution.ts";
+import { economyOfDomain } from "./domains.ts";
+import type { Maps } from "./maps.ts";
+import { domainText } from "./names.ts";
+import { remembered } from "./recent.ts";
+import { advertisedUrl } from "./urls.ts";
+
+/** Facts about networks and names. Every text given is attacker-written; instants are ms since 1970 UTC. */
+export interface Enricher extends Attribution {
+  readonly maps: Maps;
+  /** Registrable domain and economy of an envelope recipient; `undefined` for an address literal, or what isn't an address. */
+  recipientDomain(address: string): RecipientDomain | undefined;
+  /** Registrable domain of an envelope sender; `undefined` for the null sender, an address literal, or what isn't an address. */
+  senderDomain(mailFrom: string): string | undefined;
+  /** What an http or https URL advertises to captures at `at`; `undefined` for any other. */
+  url(href: string, at: number): AdvertisedUrl | undefined;
+}
+
+/** Domains whose answers are remembered. Spammers may make each one new, and a text may keep a path of 1 KB in memory. */
+const rememberedDomains = 16_384;
+
+/** An enricher over shared tables and a clone of the maps. One for each thread. */
+export function createEnricher(shared: SharedTables, maps: Maps): Enricher {
+  const tables = tablesFromShared(shared);
+  const domainIn = remembered(rememberedDomains, (text) => economyOfDomain(text, maps));
+  const recipientDomain = (address: string) => {
+    const text = domainText(address);
+    return text === undefined ? undefined : domainIn(text);
+  };
+  return {
+    ...tables,
+    maps,
+    recipientDomain,
+    senderDomain: (mailFrom) => recipientDomain(mailFrom)?.domain,
+    url: (href, at) => advertisedUrl(href, tables, maps, at),
+  };
+}

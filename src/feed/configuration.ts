@@ -1,0 +1,69 @@
+/**
+ * The configuration: `partners.yaml`, `feeds/*.yaml` and `feeds/maps/` read from their folder and checked together, all
+ * problems of all files at once. The only file of this folder that reads the disk.
+ */
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { refusal } from "../document.ts";
+import { loadMaps, type Maps } from "../enrich/maps.ts";
+import { isError, type Problem } from "../errors.ts";
+import { type Feed, parseFeed } from "./feeds.ts";
+import { type Partner, parsePartners } from "./partners.ts";
+
+export interface Configuration {
+  readonly feeds: ReadonlyMap<string, Feed>;
+  readonly partners: readonly Partner[];
+  readonly maps: Maps;
+}
+
+/**
+ * Reads and checks everything below `folder`.
+ *
+ * @throws SpampotsError `bad-configuration` with every problem, each with file, line and path.
+ */
+export async function loadConfiguration(folder: string): Promise<Configuration> {
+  const problems: Problem[] = [];
+  const feeds = await readFeeds(folder, problems);
+  const maps = await readMaps(join(folder, "feeds", "maps"), problems);
+  const text = await readText(join(folder, "partners.yaml"), "partners.yaml", problems);
+  const partners = text === undefined ? undefined : parsePartners("partners.yaml", text, feeds);
+  problems.push(...(partners?.problems ?? []));
+  if (problems.length > 0 || maps === undefined || partners?.value === undefined) throw refusal(problems);
+  return { feeds, partners: partners.value, maps };
+}
+
+async function readFeeds(folder: string, problems: Problem[]): Promise<Map<string, Feed>> {
+  const feeds = new Map<string, Feed>();
+  const names = await readdir(join(folder, "feeds")).catch(() => []);
+  const files = names.filter((name) => name.endsWith(".yaml")).sort();
+  if (files.length === 0)
+    problems.push({ file: "feeds/", path: "", message: "There are no feeds here; put one YAML file per feed." });
+  for (const name of files) {
+    const file = `feeds/${name}`;
+    const text = await readText(join(folder, file), file, problems);
+    if (text === undefined) continue;
+    const feed = parseFeed(name.slice(0, -".yaml".length), file, text);
+    problems.push(...feed.problems);
+    if (feed.value) feeds.set(feed.value.id, feed.value);
+  }
+  return feeds;
+}
+
+async function readMaps(folder: string, problems: Problem[]): Promise<Maps | undefined> {
+  try {
+    return await loadMaps(folder);
+  } catch (error) {
+    if (!isError(error, "bad-configuration")) throw error;
+    problems.push(...error.problems);
+    return undefined;
+  }
+}
+
+async function readText(path: string, file: string, problems: Problem[]): Promise<string | undefined> {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(await readFile(path));
+  } catch {
+    problems.push({ file, path: "", message: "This file is missing, unreadable or not UTF-8." });
+    return undefined;
+  }
+}

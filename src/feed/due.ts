@@ -1,0 +1,146 @@
+/**
+ * Due: what should be published now. A pure function of a subscription, the newest manifest of its log, the lake's batch
+ * records and the clock; nothing is stored. Crash recovery, back-fill and normal work are this one path.
+ */
+import { createHash } from "node:crypto";
+import type { BatchRecord } from "../lake/records.ts";
+import { dayMs, type Period } from "../model.ts";
+import type { Feed } from "./feeds.ts";
+import type { Partner, Subscription } from "./partners.ts";
+import { periodAt, periodsBetween, previousPeriod } from "./period.ts";
+import { inForce, type Policy, policyOf } from "./policy.ts";
+
+/** The batches a slice is made of: sorted by id, excluded ones left out. */
+export interface InputSet {
+  readonly batches: readonly BatchRecord[];
+  /** Hex SHA-256 over the sorted `id generation` lines. */
+  readonly digest: string;
+  /** Generations of all batches that concern the slice, excluded ones too, plus exclusions: the part of `modified` that comes from input. */
+  readonly steps: number;
+  readonly exclusions: number;
+  readonly simulated: boolean;
+}
+
+/** What a log's newest manifest says of a period. */
+export interface PublishedPeriod {
+  readonly period: string;
+  readonly sequence: number;
+  readonly revision: number;
+  readonly inputDigest: string;
+  readonly publishedAt: number;
+  readonly state: "published" | "withdrawn";
+}
+
+/** A log as `due` sees it. Periods outside `open` but inside `closed` were published and are final. */
+export interface LogState {
+  readonly open: readonly PublishedPeriod[];
+  /** Half-open intervals of published periods, of any age. */
+  readonly closed: readonly { readonly from: number; readonly to: number }[];
+}
+
+export interface Due {
+  readonly period: Period;
+  readonly policy: Policy;
+  readonly input: InputSet;
+  /** The period's newest publication, where this is a revision. */
+  readonly previous?: PublishedPeriod;
+}
+
+export interface DueContext {
+  readonly partner: Partner;
+  readonly subscription: Subscription;
+  readonly log: LogState;
+  readonly lake: LakeState;
+  readonly now: number;
+}
+
+/** The lake as `due` sees it. `earliest` is the start of the first hour any batch knows of. */
+export interface LakeState {
+  readonly batches: readonly BatchRecord[];
+  readonly excluded: ReadonlySet<string>;
+  readonly earliest: number | undefined;
+}
+
+/** Does any of the batch's hours of this kind lie in the covered part of the period (or, for a summary, the one before)? */
+function isConcerned(record: BatchRecord, feed: Feed, policy: Policy, period: Period): boolean {
+  if (feed.grain === "summary") {
+    const from = previousPeriod(period).start;
+    return [record.captures, record.requests, record.hours].some((ranges) => anyHour(ranges, from, period.end));
+  }
+  const { from, to } = policy.covers;
+  if (policy.economies === "all") return anyHour(record.captures, from, to);
+  return policy.economies.some((economy) =>
+    feed.sides.some((side) => anyHour(record.concerns[side][economy.code], Math.max(from, economy.since ?? from), to)),
+  );
+}
+
+function anyHour(ranges: readonly (readonly [number, number])[] | undefined, from: number, to: number): boolean {
+  return ranges?.some(([start, end]) => start * 3_600_000 < to && end * 3_600_000 > from) ?? false;
+}
+
+/** The input set of a slice: filters are ignored, so that a changed filter doesn't change what is due. */
+export function inputSet(lake: LakeState, feed: Feed, policy: Policy, period: Period): InputSet {
+  const concerned = lake.batches.filter((record) => isConcerned(record, feed, policy, period));
+  const batches = concerned.filter((record) => !lake.excluded.has(record.batch));
+  const lines = batches.map((record) => `${record.batch} ${record.generation}\n`).sort();
+  const exclusions = concerned.length - batches.length;
+  return {
+    batches,
+    digest: createHash("sha256").update(lines.join("")).digest("hex"),
+    steps: concerned.reduce((sum, record) => sum + record.generation, 0) + exclusions,
+    exclusions,
+    simulated: batches.some((record) => record.simulated),
+  };
+}
+
+/**
+ * Periods that should exist: their lag has passed, the feed retains them, the MoU covers a part of them, and the lake
+ * was receiving. Oldest first; nothing while the MoU is not in force.
+ */
+export function periodsThatShouldExist({ partner, subscription, lake, now }: DueContext): Period[] {
+  const { feed, every } = subscription;
+  if (!inForce(partner, now) || lake.earliest === undefined) return [];
+  const from = Math.max(lake.earliest, partner.mou.from, now - feed.retain);
+  return [...periodsBetween(every, from, now - feed.lag)].filter((period) => period.end > from);
+}
+
+/** What is due for one subscription, oldest first. */
+export function due(context: DueContext): Due[] {
+  return periodsThatShouldExist(context).flatMap((period) => dueFor(context, period) ?? []);
+}
+
+function dueFor(context: DueContext, period: Period): Due | undefined {
+  const { partner, subscription, log, lake, now } = context;
+  const previous = log.open.find((entry) => entry.period === period.id);
+  if (previous === undefined && log.closed.some(({ from, to }) => from <= period.start && period.end <= to))
+    return undefined;
+  if (previous !== undefined && !mayBeRevised(previous, subscription.feed, period, now)) return undefined;
+  const policy = policyOf(partner, subscription, period);
+  if (policy === undefined) return undefined;
+  const input = inputSet(lake, subscription.feed, policy, period);
+  if (previous === undefined) return { period, policy, input };
+  return previous.inputDigest === input.digest ? undefined : { period, policy, input, previous };
+}
+
+function mayBeRevised(previous: PublishedPeriod, feed: Feed, period: Period, now: number): boolean {
+  return (
+    previous.state === "published" &&
+    now - previous.publishedAt >= feed.reviseEvery &&
+    now < period.end + feed.reviseFor
+  );
+}
+
+/** Is the period one whose state the next manifests must carry: young enough to be revised? */
+export function isOpen(feed: Feed, period: Period, now: number): boolean {
+  return now < period.end + Math.max(feed.reviseFor, feed.lag);
+}
+
+/**
+ * When the next publication is there at the latest: the next period's end, lag, and a grace of a cadence but at most a
+ * day. `undefined` where the MoU ends before that period begins.
+ */
+export function nextBy(partner: Partner, subscription: Subscription, newest: Period): number | undefined {
+  const next = periodAt(subscription.every, newest.end);
+  if (partner.mou.to <= next.start) return undefined;
+  return next.end + subscription.feed.lag + Math.min(next.end - next.start, dayMs);
+}

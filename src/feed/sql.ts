@@ -1,0 +1,88 @@
+/**
+ * Pieces of SQL that mean the same to DuckDB and to Trino: literals, the partner's economies on each side, and which
+ * attacker-written values are common enough to leave. Pure.
+ *
+ * Rules that keep one text running on both engines: instants are BIGINT milliseconds; sums are cast; no `/`, no floats;
+ * rows inside `max` hold no NULL; lists are joined by `array_join` (a macro in DuckDB).
+ */
+import { partSeparator } from "../fields.ts";
+import type { Side } from "../model.ts";
+import type { Policy } from "./policy.ts";
+
+/** A text literal. */
+export function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** A list of literals in parentheses, for IN. */
+export function literals(values: readonly (string | number)[]): string {
+  return `(${values.map((value) => (typeof value === "number" ? String(value) : literal(value))).join(", ")})`;
+}
+
+/** The separator of the parts of a list cell, as SQL. */
+export const separator = `chr(${partSeparator.charCodeAt(0)})`;
+
+/** Part `index` (from 1) of a list element; NULL where it is empty. */
+export function part(element: string, index: number): string {
+  return `nullif(split_part(${element}, ${separator}, ${index}), '')`;
+}
+
+/**
+ * True where `test(code)` holds for one of the policy's economies at the capture's instant. With `all` nothing is asked,
+ * so that captures of unknown economy are in.
+ */
+export function economyHolds(policy: Policy, test: (codes: readonly string[]) => string): string {
+  if (policy.economies === "all") return "TRUE";
+  const always = policy.economies.filter((economy) => economy.since === undefined).map((economy) => economy.code);
+  const later = policy.economies.flatMap((economy) =>
+    economy.since === undefined ? [] : [`(captured_at >= ${economy.since} AND ${test([economy.code])})`],
+  );
+  const tests = always.length > 0 ? [test(always), ...later] : later;
+  return `(${tests.join(" OR ")})`;
+}
+
+const listHolds = (column: string) => (codes: readonly string[]) =>
+  `(${codes.map((code) => `contains(${column}, ${literal(code)})`).join(" OR ")})`;
+
+/** Predicate of each side over the lake's columns. */
+export function sideHolds(policy: Policy, side: Side): string {
+  if (side === "source")
+    return `(handshake AND ${economyHolds(policy, (codes) => `source_economy IN ${literals(codes)}`)})`;
+  return economyHolds(policy, listHolds(side === "target" ? "target_economies" : "url_economies"));
+}
+
+/** Milliseconds at which the capture's UTC day begins. */
+export const dayOf = "captured_at - captured_at % 86400000";
+
+/**
+ * CTEs that end in `common_<name>(v)`: the values of `values` (a relation of `v, sensor, recipient_distinct,
+ * recipient_sample`) seen at enough sensors and for enough distinct recipients. A value that one capture alone carried
+ * to enough recipients needs no counting; for the rest the samples hold all recipients (at most eight are asked for).
+ * A value with an address sign never leaves.
+ */
+export function commonValues(
+  name: string,
+  values: string,
+  least: { readonly sensors: number; readonly recipients: number },
+): string[] {
+  return [
+    `values_${name} AS (${values})`,
+    `seen_${name} AS (SELECT v, max(recipient_distinct) AS most FROM values_${name} WHERE v IS NOT NULL AND strpos(v, '@') = 0 AND strpos(v, '%40') = 0 GROUP BY v HAVING count(DISTINCT sensor) >= ${least.sensors})`,
+    `few_${name} AS (SELECT s.v FROM seen_${name} s JOIN values_${name} x ON x.v = s.v CROSS JOIN UNNEST(x.recipient_sample) AS t(r) WHERE s.most < ${least.recipients} GROUP BY s.v HAVING count(DISTINCT t.r) >= ${least.recipients})`,
+    `common_${name} AS (SELECT v FROM seen_${name} WHERE most >= ${least.recipients} UNION ALL SELECT v FROM few_${name})`,
+  ];
+}
+
+/** CTEs that end in `<name>(<keys>, pairs)`: the `count` largest values by `n` of a relation `keys, v, n`, as `v:n;v:n`. */
+export function topPairs(name: string, relation: string, keys: readonly string[], count: number): string[] {
+  const by = keys.join(", ");
+  return [
+    `ranked_${name} AS (SELECT ${by}, v, n, row_number() OVER (PARTITION BY ${by} ORDER BY n DESC, v) AS place FROM (${relation}) r)`,
+    `${name} AS (SELECT ${by}, array_join(array_agg(v || ':' || CAST(n AS VARCHAR) ORDER BY n DESC, v), ';') AS pairs FROM ranked_${name} WHERE place <= ${count} GROUP BY ${by})`,
+  ];
+}
+
+/** Equality of several keys of two relations. */
+export function sameKeys(left: string, right: string, keys: readonly string[]): string {
+  return keys.map((key) => `${left}.${key} = ${right}.${key}`).join(" AND ");
+}

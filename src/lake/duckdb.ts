@@ -1,0 +1,189 @@
+/**
+ * DuckDB in the process: the default engine over the lake's Parquet files. The slices' SQL is written so that Trino runs
+ * it too; what DuckDB names differently is a macro here.
+ */
+import {
+  type DuckDBConnection,
+  DuckDBInstance,
+  DuckDBListValue,
+  DuckDBStructValue,
+  type DuckDBValue,
+} from "@duckdb/node-api";
+import { SpampotsError } from "../errors.ts";
+import { captureColumns, type LakeColumn, requestColumns } from "../fields.ts";
+import type { Cell, Chunk } from "../model.ts";
+import type { Engine, ParquetJob, Selection } from "./engine.ts";
+import type { Dataset } from "./records.ts";
+import { listSeparator, nullCell } from "./row.ts";
+
+const columnsOf: Readonly<Record<Dataset, readonly LakeColumn[]>> = {
+  captures: captureColumns,
+  requests: requestColumns,
+};
+
+const macros = ["CREATE OR REPLACE TEMP MACRO array_join(list, separator) AS array_to_string(list, separator)"];
+
+/** Rows in a Parquet row group: small enough that a week's slice of a small economy skips most of a day. */
+const rowGroupRows = 61_440;
+
+export interface DuckdbOptions {
+  readonly threads: number;
+  readonly memoryMb: number;
+  /** Existing folder for what doesn't fit into memory. */
+  readonly temporary: string;
+}
+
+/** Opens an in-memory DuckDB that spills to `temporary`. Nothing is downloaded: extensions are off. */
+export async function openDuckdb(options: DuckdbOptions): Promise<Engine> {
+  const instance = await DuckDBInstance.create(":memory:", {
+    threads: String(options.threads),
+    memory_limit: `${options.memoryMb}MB`,
+    temp_directory: options.temporary,
+    autoinstall_known_extensions: "false",
+    autoload_known_extensions: "false",
+    preserve_insertion_order: "false",
+  });
+  const connection = await instance.connect();
+  for (const macro of macros) await connection.run(macro);
+  return {
+    version: `duckdb ${await versionOf(connection)}`,
+    rows: (relations, sql) => stream(instance, relations, sql),
+    writeParquet: (job) => writeParquet(connection, job),
+    mergeParquet: (dataset, from, to) => mergeParquet(connection, dataset, from, to),
+    close: () => {
+      connection.closeSync();
+      instance.closeSync();
+    },
+  };
+}
+
+async function versionOf(connection: DuckDBConnection): Promise<string> {
+  const rows = await connection.runAndReadAll("SELECT version()");
+  return String(rows.getRows()[0]?.[0]);
+}
+
+function text(value: string): string {
+  return `'${value.replaceAll("'", "''")}'`;
+}
+
+/** SQL of a selection: the visible rows of its files, each capture once. */
+export function relationSql(selection: Selection): string {
+  const columns = columnsOf[selection.dataset];
+  const names = columns.map((column) => column.name).join(", ");
+  const parts: string[] = [];
+  if (selection.whole.length > 0)
+    parts.push(`SELECT ${names} FROM read_parquet([${selection.whole.map(text).join(", ")}])`);
+  if (selection.mixed.length > 0) {
+    const live = selection.live.map(text).join(", ");
+    parts.push(
+      `SELECT ${names} FROM read_parquet([${selection.mixed.map(text).join(", ")}]) WHERE batch || ':' || generation IN (${live})`,
+    );
+  }
+  if (parts.length === 0) {
+    return `SELECT ${columns.map((column) => `CAST(NULL AS ${column.type}) AS ${column.name}`).join(", ")} WHERE FALSE`;
+  }
+  const all = parts.join(" UNION ALL ");
+  if (selection.overlapping.length === 0) return all;
+  const overlapping = selection.overlapping.map(text).join(", ");
+  return `SELECT ${names} FROM (${all}) a WHERE batch NOT IN (${overlapping}) UNION ALL SELECT ${names} FROM (SELECT *, row_number() OVER (PARTITION BY sensor, capture_id ORDER BY batch) AS place FROM (${all}) b WHERE batch IN (${overlapping})) o WHERE place = 1`;
+}
+
+async function* stream(
+  instance: DuckDBInstance,
+  relations: Readonly<Record<string, Selection>>,
+  sql: string,
+): AsyncGenerator<Chunk> {
+  const named = Object.entries(relations).map(
+    ([name, selection]) => `${name} AS NOT MATERIALIZED (${relationSql(selection)})`,
+  );
+  const connection = await instance.connect();
+  try {
+    for (const macro of macros) await connection.run(macro);
+    const result = await connection.stream(`WITH ${[...named, sql].join(",\n")}`);
+    for (
+      let chunk = await result.fetchChunk();
+      chunk !== null && chunk.rowCount > 0;
+      chunk = await result.fetchChunk()
+    ) {
+      yield { rows: chunk.rowCount, columns: chunk.getColumns().map((column) => column.map(cellOf)) };
+    }
+  } catch (cause) {
+    throw engineError(cause);
+  } finally {
+    connection.closeSync();
+  }
+}
+
+function engineError(cause: unknown): SpampotsError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  if (/\.parquet/i.test(message) && /IO Error|Invalid Input|No magic bytes|corrupt/i.test(message)) {
+    return new SpampotsError("lake-damaged", "A file of the lake can't be read.", {
+      cause,
+      hint: "`spampots lake verify` names the damaged files; ingest their batches again from done/.",
+    });
+  }
+  return new SpampotsError("engine-failed", "The query engine refused a query.", { cause });
+}
+
+function cellOf(value: DuckDBValue): Cell {
+  if (typeof value === "bigint") {
+    return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
+  }
+  if (value === null || typeof value === "string" || typeof value === "number" || typeof value === "boolean")
+    return value;
+  if (value instanceof DuckDBListValue) return value.items.map(cellOf);
+  if (value instanceof DuckDBStructValue) return Object.values(value.entries).map(cellOf);
+  return String(value);
+}
+
+/** Reads the tab-separated rows: no quoting, since no text of the lake holds a control character. */
+function readRows(job: ParquetJob): string {
+  const columns = columnsOf[job.dataset];
+  const types = columns.map(
+    (column) => `${text(column.name)}: ${text(column.type.endsWith("[]") ? "VARCHAR" : column.type)}`,
+  );
+  const select = columns.map(({ name, type }) => {
+    if (!type.endsWith("[]")) return name;
+    const split = `split(${name}, chr(${listSeparator.charCodeAt(0)}))`;
+    return `CASE WHEN ${name} IS NULL THEN CAST([] AS ${type}) ELSE CAST(${split} AS ${type}) END AS ${name}`;
+  });
+  return `SELECT ${select.join(", ")}, line FROM read_csv(${text(job.from)}, auto_detect=false, header=false, delim='\t', quote='', escape='', nullstr=${text(nullCell)}, new_line='\\n', max_line_size=33554432, columns={'line': 'BIGINT', ${types.join(", ")}})`;
+}
+
+const parquetOptions = `(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${rowGroupRows})`;
+
+async function writeParquet(connection: DuckDBConnection, job: ParquetJob): Promise<number> {
+  try {
+    const names = columnsOf[job.dataset].map((column) => column.name).join(", ");
+    const rows = job.repeats
+      ? `SELECT *, row_number() OVER (PARTITION BY capture_id ORDER BY line) AS place FROM (${readRows(job)}) r`
+      : readRows(job);
+    await connection.run(
+      `COPY (SELECT ${names} FROM (${rows}) s ${job.repeats ? "WHERE place = 1" : ""}) TO ${text(job.to)} ${parquetOptions}`,
+    );
+    return await rowsOf(connection, job.to);
+  } catch (cause) {
+    throw engineError(cause);
+  }
+}
+
+async function mergeParquet(
+  connection: DuckDBConnection,
+  _dataset: Dataset,
+  from: readonly string[],
+  to: string,
+): Promise<number> {
+  try {
+    await connection.run(
+      `COPY (SELECT * FROM read_parquet([${from.map(text).join(", ")}]) ORDER BY captured_at, capture_id, batch) TO ${text(to)} ${parquetOptions}`,
+    );
+    return await rowsOf(connection, to);
+  } catch (cause) {
+    throw engineError(cause);
+  }
+}
+
+async function rowsOf(connection: DuckDBConnection, path: string): Promise<number> {
+  const rows = await connection.runAndReadAll(`SELECT CAST(count(*) AS INTEGER) FROM read_parquet(${text(path)})`);
+  return Number(rows.getRows()[0]?.[0]);
+}

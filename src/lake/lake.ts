@@ -1,0 +1,163 @@
+/**
+ * The lake on a disk: what was committed, and what of it a query may read. Records and files go through a put-once store
+ * below the lake's folder; the engine reads the same files by path.
+ */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { SpampotsError } from "../errors.ts";
+import { openDiskStore } from "../store/disk.ts";
+import type { FileBody, Store } from "../store/store.ts";
+import type { Selection } from "./engine.ts";
+import {
+  type BatchName,
+  type BatchRecord,
+  batchKey,
+  type CompactionRecord,
+  type Dataset,
+  decodeBatch,
+  decodeCompaction,
+  decodeExclusion,
+  type ExclusionRecord,
+  encodeRecord,
+  type LakeFile,
+  newestGenerations,
+  parseBatchKey,
+  visibleFiles,
+} from "./records.ts";
+
+export interface Lake {
+  readonly root: string;
+  /** Folder for half-made files; emptied by whoever starts next. */
+  readonly store: Store;
+  /** Newest generation of every batch, by name alone, in key order. */
+  names(): Promise<readonly BatchName[]>;
+  /** Reads one batch record. @throws SpampotsError `lake-damaged` */
+  record(name: BatchName): Promise<BatchRecord>;
+  /** Newest generations with anything in [from, to), excluded ones too, sorted by batch. */
+  batches(from: number, to: number): Promise<readonly BatchRecord[]>;
+  /** Batch ids excluded, with the reasons. */
+  exclusions(): Promise<ReadonlyMap<string, ExclusionRecord>>;
+  /** Makes a batch's generation visible in one step. `exists` where another has done it. */
+  commit(record: BatchRecord): Promise<"created" | "exists">;
+  exclude(record: ExclusionRecord): Promise<"created" | "exists">;
+  /** Puts a finished file; it is not there until a record names it. */
+  putFile(key: string, file: FileBody): Promise<void>;
+  compactions(day: string): Promise<readonly CompactionRecord[]>;
+  /** Commits compaction `number` of a day; `exists` where another took the number. */
+  commitCompaction(day: string, number: number, record: CompactionRecord): Promise<"created" | "exists">;
+  /** What a query over these batches in [from, to) reads. */
+  select(dataset: Dataset, batches: readonly BatchRecord[], from: number, to: number): Promise<Selection>;
+  /** Visible files of a day, of all newest generations. */
+  filesOfDay(day: string, records: readonly BatchRecord[]): Promise<readonly LakeFile[]>;
+  path(key: string): string;
+}
+
+const dayText = (instant: number) => new Date(instant).toISOString().slice(0, 10);
+
+/** Opens the lake below `root`, which is made where it is missing. */
+export async function openLake(root: string): Promise<Lake> {
+  await mkdir(root, { recursive: true });
+  const store = openDiskStore(root);
+  // Records are immutable: what was read once needn't be read again.
+  const known = new Map<string, BatchRecord>();
+  const readBatch = async (name: BatchName): Promise<BatchRecord> => {
+    const cached = known.get(name.key);
+    if (cached) return cached;
+    const record = decodeBatch(name.key, await required(store, name.key));
+    known.set(name.key, record);
+    return record;
+  };
+  const names = async () => {
+    const all: BatchName[] = [];
+    for await (const entry of store.list("batches/")) {
+      const name = parseBatchKey(entry.key);
+      if (name) all.push(name);
+    }
+    return newestGenerations(all);
+  };
+  const compactions = async (day: string) => {
+    const records: CompactionRecord[] = [];
+    for await (const { key } of store.list(`compactions/${day}/`))
+      records.push(decodeCompaction(key, await required(store, key)));
+    return records;
+  };
+  const filesOfDay = async (day: string, records: readonly BatchRecord[]) =>
+    visibleFiles(
+      records.map((record) => ({ ...record, files: record.files.filter((file) => file.day === day) })),
+      await compactions(day),
+    );
+  const path = (key: string) => join(root, key);
+  return {
+    root,
+    store,
+    names,
+    record: readBatch,
+    compactions,
+    filesOfDay,
+    path,
+    async batches(from, to) {
+      const wanted = (await names()).filter(
+        (name) => name.lastDay >= dayText(from) && name.firstDay <= dayText(to - 1),
+      );
+      const records: BatchRecord[] = [];
+      for (const name of wanted) records.push(await readBatch(name));
+      return records.sort((a, b) => (a.batch < b.batch ? -1 : 1));
+    },
+    async exclusions() {
+      const excluded = new Map<string, ExclusionRecord>();
+      for await (const { key } of store.list("exclusions/")) {
+        const record = decodeExclusion(key, await required(store, key));
+        excluded.set(record.batch, record);
+      }
+      return excluded;
+    },
+    commit: (record) => store.putOnce(batchKey(record), encodeRecord(record)),
+    exclude: (record) => store.putOnce(`exclusions/${record.batch}.json`, encodeRecord(record)),
+    putFile: (key, file) => store.putFile(key, file),
+    commitCompaction: (day, number, record) =>
+      store.putOnce(`compactions/${day}/${String(number).padStart(4, "0")}.json`, encodeRecord(record)),
+    async select(dataset, batches, from, to) {
+      const days = new Set(
+        batches.flatMap((record) => record.files.filter((file) => file.dataset === dataset).map((file) => file.day)),
+      );
+      const whole: string[] = [];
+      const mixed: string[] = [];
+      for (const day of [...days].filter((day) => day >= dayText(from) && day <= dayText(to - 1)).sort()) {
+        const files = (await filesOfDay(day, batches)).filter((file) => file.dataset === dataset);
+        whole.push(...files.filter((file) => !isCompacted(file)).map((file) => path(file.key)));
+        mixed.push(...files.filter(isCompacted).map((file) => path(file.key)));
+      }
+      const live = batches.map((record) => `${record.batch}:${record.generation}`);
+      return { dataset, whole, mixed, live, overlapping: overlappingBatches(batches) };
+    },
+  };
+}
+
+const isCompacted = (file: LakeFile) => /\/c[^/]*\.parquet$/.test(file.key);
+
+async function required(store: Store, key: string): Promise<Uint8Array> {
+  const bytes = await store.get(key);
+  if (bytes) return bytes;
+  throw new SpampotsError("lake-damaged", "A record of the lake is missing.", { key });
+}
+
+/** Batches that share a moment with another batch of their sensor. */
+export function overlappingBatches(batches: readonly BatchRecord[]): string[] {
+  const bySensor = new Map<string, { batch: string; first: number; last: number }[]>();
+  for (const { sensor, batch, first, last } of batches) {
+    if (first === undefined || last === undefined) continue;
+    const list = bySensor.get(sensor) ?? [];
+    list.push({ batch, first, last });
+    bySensor.set(sensor, list);
+  }
+  const overlapping = new Set<string>();
+  for (const list of bySensor.values()) {
+    list.sort((a, b) => a.first - b.first);
+    let reach: (typeof list)[number] | undefined;
+    for (const interval of list) {
+      if (reach !== undefined && interval.first <= reach.last) overlapping.add(interval.batch).add(reach.batch);
+      if (reach === undefined || interval.last > reach.last) reach = interval;
+    }
+  }
+  return [...overlapping].sort();
+}

@@ -1,0 +1,87 @@
+/**
+ * Threads that turn blocks of spool lines into rows. The main thread reads, hashes and writes; each thread parses and
+ * enriches whole blocks. Results come back in any order; blocks waiting are bounded.
+ */
+import { extname } from "node:path";
+import { Worker } from "node:worker_threads";
+import type { SharedTables } from "../enrich/attribution.ts";
+import type { Maps } from "../enrich/maps.ts";
+import { SpampotsError } from "../errors.ts";
+import type { Sensor } from "../model.ts";
+import type { BlockResult } from "./block.ts";
+import type { BatchFacts } from "./row.ts";
+
+/** What every thread is started with. */
+export interface ThreadFacts {
+  readonly tables: SharedTables;
+  readonly maps: Maps;
+  readonly sensors: readonly Sensor[];
+}
+
+/** One block's work, as posted to a thread. */
+export interface BlockWork {
+  readonly id: number;
+  readonly firstLine: number;
+  readonly bytes: Uint8Array;
+  readonly facts: BatchFacts;
+  readonly latest: number;
+}
+
+export type BlockAnswer = { readonly id: number } & ({ readonly result: BlockResult } | { readonly failure: string });
+
+export interface Threads {
+  /** Resolves when a thread has made rows of the block. The block's memory is given away. */
+  rows(work: Omit<BlockWork, "id">): Promise<BlockResult>;
+  close(): Promise<void>;
+}
+
+interface Waiting {
+  resolve(result: BlockResult): void;
+  reject(error: unknown): void;
+}
+
+/** Starts `count` threads when the first block comes. */
+export function openThreads(count: number, facts: ThreadFacts): Threads {
+  const waiting = new Map<number, Waiting>();
+  const workers: { worker: Worker; busy: number }[] = [];
+  let last = 0;
+  const failAll = (error: unknown) => {
+    for (const { reject } of waiting.values()) reject(error);
+    waiting.clear();
+  };
+  const start = () => {
+    // The sources run as they are in a checkout, as JavaScript where installed.
+    const worker = new Worker(new URL(`./ingest-thread${extname(import.meta.url)}`, import.meta.url), {
+      workerData: facts,
+    });
+    const entry = { worker, busy: 0 };
+    worker.on("message", (answer: BlockAnswer) => {
+      entry.busy -= 1;
+      const promise = waiting.get(answer.id);
+      waiting.delete(answer.id);
+      if ("result" in answer) promise?.resolve(answer.result);
+      else promise?.reject(new SpampotsError("internal", "A parsing thread failed.", { failure: answer.failure }));
+    });
+    worker.on("error", (cause) => failAll(new SpampotsError("internal", "A parsing thread failed.", { cause })));
+    workers.push(entry);
+    return entry;
+  };
+  return {
+    rows(work) {
+      const idle = workers.find((entry) => entry.busy === 0);
+      const least = workers.toSorted((a, b) => a.busy - b.busy)[0];
+      const entry = idle ?? (workers.length < count || least === undefined ? start() : least);
+      entry.busy += 1;
+      last += 1;
+      const id = last;
+      return new Promise((resolve, reject) => {
+        waiting.set(id, { resolve, reject });
+        const bytes = new Uint8Array(work.bytes);
+        entry.worker.postMessage({ ...work, id, bytes } satisfies BlockWork, [bytes.buffer]);
+      });
+    },
+    async close() {
+      await Promise.all(workers.map(({ worker }) => worker.terminate()));
+    },
+  };
+}

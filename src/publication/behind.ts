@@ -1,0 +1,83 @@
+/**
+ * What a publisher asks of a log before it adds to it: that it isn't behind what partners have seen (a store restored
+ * from an old copy), and that its newest publication is the issuer's own (not put there by whoever holds a retired key).
+ *
+ * @see design §3 points 11 and 14
+ */
+import { SpampotsError } from "../errors.ts";
+import type { Store } from "../store/store.ts";
+import { readChain, states } from "./chain.ts";
+import type { Keyring } from "./keys.ts";
+import { type Publication, readTip, sequenceName, tipSequence } from "./log.ts";
+import { feedPrefix } from "./manifest.ts";
+
+/** The error for a tip that nobody should build on. */
+export function refuseTip({ kid, manifest }: Publication, place: Store): SpampotsError {
+  return new SpampotsError("verify-failed", "A publication is signed by a key that was retired before.", {
+    hint: "Somebody who holds the retired key may have put it there: compare it with a copy of the store.",
+    kid,
+    sequence: manifest.sequence,
+    store: place.url,
+  });
+}
+
+/**
+ * The newest publication of a feed, safe to publish after: signed by the live key (or, during a rotation, the one
+ * before), or stated by an announcement of the partner's chain. `undefined` for an empty log.
+ *
+ * @param store the whole store. `known` as in `tipSequence`.
+ * @throws SpampotsError `log-behind`, `verify-failed`, `bad-manifest`.
+ */
+export async function readOwnTip(
+  store: Store,
+  partner: string,
+  feed: string,
+  keyring: Keyring,
+  known = 0,
+): Promise<Publication | undefined> {
+  const chain = await readChain(store.under(`partners/${partner}`));
+  const place = store.under(feedPrefix(partner, feed));
+  const keys = [...keyring.keys, ...(chain.announcements.at(-1)?.said.keys ?? [])];
+  const found = await readTip(place, (kid) => keys.find((key) => key.kid === kid), known);
+  if (found === undefined || found.kid === keyring.live || found.kid === keyring.rotatingFrom) return found;
+  const tip = { feed, sequence: found.manifest.sequence, payload_sha256: found.payloadSha256 };
+  if (states(chain, tip)) return found;
+  throw refuseTip(found, place);
+}
+
+/**
+ * Refuses where the log of a feed is behind its traces: a gap in its numbers, a tip in the partner's announcements of
+ * keys, or a receipt below `receipts/<partner>/<feed>/<8-digit sequence>`, of a publication that it doesn't have.
+ *
+ * @param store the whole store.
+ * @throws SpampotsError `log-behind`
+ */
+export async function checkNotBehind(store: Store, partner: string, feed: string): Promise<void> {
+  const tip = await tipSequence(store.under(feedPrefix(partner, feed)));
+  const seen = Math.max(await announcedTip(store, partner, feed), await receiptAbove(store, partner, feed, tip));
+  if (seen <= tip) return;
+  throw new SpampotsError("log-behind", "The log is behind what a partner has seen.", {
+    hint: "The store was restored from an old copy: bring back the publications up to the one named here, then publish again.",
+    partner,
+    feed,
+    log: tip,
+    seen,
+  });
+}
+
+async function announcedTip(store: Store, partner: string, feed: string): Promise<number> {
+  const { announcements } = await readChain(store.under(`partners/${partner}`));
+  const tips = announcements.flatMap(({ said }) => said.tips ?? []).filter((tip) => tip.feed === feed);
+  return Math.max(0, ...tips.map((tip) => tip.sequence));
+}
+
+/** A receipt of a later publication, by listing from there on. */
+async function receiptAbove(store: Store, partner: string, feed: string, tip: number): Promise<number> {
+  const prefix = `receipts/${partner}/${feed}/`;
+  // "~" comes after whatever a receipt's name can have behind its sequence.
+  for await (const { key } of store.list(prefix, { after: `${prefix}${sequenceName(tip)}~` })) {
+    const sequence = /^\d{8}/.exec(key.slice(prefix.length))?.[0];
+    if (sequence !== undefined) return Number(sequence);
+  }
+  return 0;
+}

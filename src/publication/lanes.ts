@@ -1,0 +1,41 @@
+/** Bounded concurrency: several files in flight, and never more than that. Pure. */
+
+/** Starts a task once a lane is free; throws what an earlier task threw. */
+export type Lanes = (task: () => Promise<void>) => Promise<void>;
+
+/** Runs `work`, which starts tasks of which at most `width` run at once; afterwards all are finished. */
+export async function inLanes(width: number, work: (lanes: Lanes) => Promise<void>): Promise<void> {
+  const busy = new Set<Promise<void>>();
+  const failures: unknown[] = [];
+  const finish = async () => {
+    await Promise.all(busy);
+    if (failures.length > 0) throw failures[0];
+  };
+  await work(async (task) => {
+    if (busy.size >= width) await Promise.race(busy);
+    if (failures.length > 0) throw failures[0];
+    const lane = task()
+      .catch((error: unknown) => void failures.push(error))
+      .finally(() => busy.delete(lane));
+    busy.add(lane);
+  }).catch((error: unknown) => failures.push(error));
+  await finish();
+}
+
+/** Loads each item, in order, with up to `ahead` loads begun before they are needed. */
+export async function* readAhead<Item, Loaded>(
+  items: Iterable<Item>,
+  ahead: number,
+  load: (item: Item) => Promise<Loaded>,
+): AsyncGenerator<Loaded> {
+  const queue: Promise<Loaded>[] = [];
+  for (const item of items) {
+    const loading = load(item);
+    // Whoever takes it from the queue meets the error; until then it isn't an unhandled one.
+    loading.catch(() => undefined);
+    queue.push(loading);
+    const first = queue.length > ahead ? queue.shift() : undefined;
+    if (first) yield await first;
+  }
+  for (const loading of queue) yield await loading;
+}

@@ -1,0 +1,257 @@
+/**
+ * What objects the rows of each grain become. Rows of one key (an address, a domain, a host) make one group: what they
+ * share, and units that can stand in different parts. Rows whose key is withheld, or is no name or address that STIX
+ * allows, make none. Pure.
+ *
+ * @see stix.md (objects for a row)
+ */
+import { isIP } from "node:net";
+import type { Grain } from "../fields.ts";
+import { dayMs } from "../model.ts";
+import type { RenderContext } from "./render.ts";
+import { isDomainName, uriOf } from "./stix-names.ts";
+import { type Emitted, type Span, StixObjects } from "./stix-objects.ts";
+import { Columns, type Read, type Row } from "./stix-rows.ts";
+
+/** Objects of one key. Each unit refers only to itself and to what is shared. */
+export interface ObjectGroup {
+  readonly shared: readonly Emitted[];
+  readonly units: readonly (readonly Emitted[])[];
+}
+
+/** Makes groups from the rows of a grain. */
+export interface GroupBuilder {
+  /** What a row is about; `undefined` where the row has no objects. */
+  readonly keyOf: Read<string>;
+  /** The objects of all rows of a key, in the slice's order. */
+  readonly build: (key: string, rows: readonly Row[]) => ObjectGroup;
+}
+
+/** What a builder needs of its slice. */
+interface Workbench {
+  readonly columns: Columns;
+  readonly objects: StixObjects;
+  readonly spanOf: (row: Row) => Span;
+}
+
+const total = (rows: readonly Row[], count: Read<number>) => rows.reduce((sum, row) => sum + (count(row) ?? 0), 0);
+
+/** From when to when a row speaks: its first and last capture, or what of that was not withheld. */
+function spanReader({ period }: RenderContext, columns: Columns): (row: Row) => Span {
+  const [first, last] = [columns.integer("first_seen"), columns.integer("last_seen")];
+  const [timestamp, day] = [columns.integer("timestamp"), columns.integer("day")];
+  return (row) => {
+    const dayStart = day(row);
+    const least = timestamp(row) ?? dayStart ?? period.start;
+    const greatest = timestamp(row) ?? (dayStart === undefined ? period.end : dayStart + dayMs) - 1;
+    return { first: first(row) ?? least, last: last(row) ?? greatest };
+  };
+}
+
+function spanOfAll(rows: readonly Row[], spanOf: (row: Row) => Span): Span {
+  let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const row of rows) {
+    const span = spanOf(row);
+    first = Math.min(first, span.first);
+    last = Math.max(last, span.last);
+  }
+  return { first, last };
+}
+
+/** A function from an address and its rows to each AS that originated it, and that it did. */
+function networkReader({ columns, objects, spanOf }: Workbench, numberColumn: string, nameColumn: string) {
+  const [number, name] = [columns.integer(numberColumn), columns.text(nameColumn)];
+  return (address: Emitted, rows: readonly Row[]): readonly Emitted[] =>
+    [...Map.groupBy(rows, number)].flatMap(([asn, ofAs]) => {
+      if (asn === undefined) return [];
+      const system = objects.autonomousSystem(
+        asn,
+        ofAs.map(name).find((text) => text !== undefined),
+      );
+      return [system, objects.belongsTo(address.id, system, spanOfAll(ofAs, spanOf))];
+    });
+}
+
+/** Columns that stand in STIX properties; all others go into the extension. */
+const elsewhere = {
+  source: new Set(["source_ip", "source_asn", "source_as_name", "first_seen", "last_seen", "exemplars", "tlp"]),
+  target: new Set([
+    "destination_fqdn",
+    "destination_ip",
+    "destination_asn",
+    "destination_as_name",
+    "first_seen",
+    "last_seen",
+    "tlp",
+  ]),
+  url: new Set(["url_host", "url", "url_ip", "url_asn", "first_seen", "last_seen", "tlp"]),
+  capture: new Set(["timestamp", "source_ip", "source_port", "source_asn", "source_as_name", "tlp"]),
+} as const;
+
+function sourceDays(bench: Workbench): GroupBuilder {
+  const { columns, objects, spanOf } = bench;
+  const networks = networkReader(bench, "source_asn", "source_as_name");
+  const [captures, recipients, abusedPort] = [
+    columns.integer("captures"),
+    columns.integer("recipients"),
+    columns.integer("abused_port"),
+  ];
+  const [service, identifier] = [columns.text("service"), columns.text("classification_identifier")];
+  const exemplars = columns.exemplars();
+  const extension = columns.extension(elsewhere.source);
+
+  const indicator = (key: string, rows: readonly Row[], address: Emitted<"ipv4-addr" | "ipv6-addr">) => {
+    const abuses = new Set(rows.flatMap((row) => identifier(row) ?? []));
+    return objects.indicator(address, key, spanOfAll(rows, spanOf), {
+      name: `${key} injected spam into a honeypot`,
+      description:
+        `${total(rows, captures)} messages for ${total(rows, recipients)} potential recipients, none delivered, in ` +
+        `${objects.period} (UTC). The host may be a compromised machine, a proxy or a NAT address.`,
+      indicator_types: ["malicious-activity"],
+      confidence: 85,
+      labels: ["spam", ...[...abuses].sort().map((abuse) => `${abuse}-abuse`)],
+    });
+  };
+
+  return {
+    keyOf: columns.text("source_ip"),
+    build(key, rows) {
+      const address = objects.address(key);
+      const sign = indicator(key, rows, address);
+      const units = rows.flatMap((row) => {
+        const stated = extension(row);
+        const [span, count] = [spanOf(row), captures(row) ?? 1];
+        const seen = objects.observed(stated.rowId, span, count, [address.id], stated.row);
+        const sighting = objects.sighting(stated.rowId, span, count, sign.id, seen.id);
+        const connections = (exemplars(row) ?? []).map((exemplar) => {
+          // The row's service is that of its newest connection: it holds for others on the same port of the sensor.
+          const known = exemplar.abusedPort === abusedPort(row) ? service(row) : undefined;
+          const flow = objects.connection(address, exemplar, known);
+          const at = { first: exemplar.instant, last: exemplar.instant };
+          const key = `${stated.rowId}\u001f${flow.id}`;
+          return [flow, objects.observed(key, at, 1, [flow.id, address.id], stated.exemplar)];
+        });
+        return [[seen, sighting], ...connections];
+      });
+      return { shared: [address, ...networks(address, rows), sign], units };
+    },
+  };
+}
+
+function targetDays(bench: Workbench): GroupBuilder {
+  const { columns, objects, spanOf } = bench;
+  const networks = networkReader(bench, "destination_asn", "destination_as_name");
+  const [domain, address, captures] = [
+    columns.text("destination_fqdn"),
+    columns.text("destination_ip"),
+    columns.integer("captures"),
+  ];
+  const extension = columns.extension(elsewhere.target);
+  const keyOf: Read<string> = (row) => {
+    const name = domain(row);
+    return name === undefined ? address(row) : domainOrNothing(name);
+  };
+  return {
+    keyOf,
+    build(key, rows) {
+      const target = isIP(key) === 0 ? objects.domainName(key) : objects.address(key);
+      // No indicator and no sighting: importers would block the victims' mail servers.
+      const units = rows.map((row) => {
+        const stated = extension(row);
+        const labels = ["spam", "spam-target"];
+        return [objects.observed(stated.rowId, spanOf(row), captures(row) ?? 1, [target.id], stated.row, labels)];
+      });
+      return { shared: [target, ...networks(target, rows)], units };
+    },
+  };
+}
+
+const domainOrNothing = (name: string) => (isDomainName(name) ? name : undefined);
+
+function urlDays(bench: Workbench): GroupBuilder {
+  const { columns, objects, spanOf } = bench;
+  const networks = networkReader(bench, "url_asn", "url_as_name");
+  const [host, url, captures, benign] = [
+    columns.text("url_host"),
+    columns.text("url"),
+    columns.integer("captures"),
+    columns.boolean("benign"),
+  ];
+  const extension = columns.extension(elsewhere.url);
+
+  const indicator = (key: string, rows: readonly Row[], named: Emitted<"ipv4-addr" | "ipv6-addr" | "domain-name">) =>
+    objects.indicator(named, key, spanOfAll(rows, spanOf), {
+      name: `${key} advertised by spam`,
+      description:
+        `Host advertised in ${total(rows, captures)} messages in ${objects.period} (UTC). Advertised by spam; not by ` +
+        "itself proof of malicious content.",
+      indicator_types: ["anomalous-activity"],
+      confidence: 50,
+      labels: ["spam", "spamvertised"],
+    });
+
+  return {
+    keyOf: (row) => {
+      const name = host(row);
+      return name === undefined || isIP(name) !== 0 ? name : domainOrNothing(name);
+    },
+    build(key, rows) {
+      const named = isIP(key) === 0 ? objects.domainName(key) : objects.address(key);
+      const sign = rows.some((row) => benign(row) === true) ? undefined : indicator(key, rows, named);
+      const units = rows.map((row) => {
+        const uri = uriOf(url(row) ?? "");
+        const example = uri === undefined ? [] : [objects.url(uri)];
+        const stated = extension(row);
+        const [span, count] = [spanOf(row), captures(row) ?? 1];
+        const refs = [named.id, ...example.map(({ id }) => id)];
+        const seen = objects.observed(stated.rowId, span, count, refs, stated.row);
+        const sighting = sign === undefined ? [] : [objects.sighting(stated.rowId, span, count, sign.id, seen.id)];
+        return [...example, seen, ...sighting];
+      });
+      return { shared: [named, ...networks(named, rows), ...(sign === undefined ? [] : [sign])], units };
+    },
+  };
+}
+
+function captureRows(bench: Workbench): GroupBuilder {
+  const { columns, objects, spanOf } = bench;
+  const networks = networkReader(bench, "source_asn", "source_as_name");
+  const [sourcePort, abusedPort, service] = [
+    columns.integer("source_port"),
+    columns.integer("abused_port"),
+    columns.text("service"),
+  ];
+  const extension = columns.extension(elsewhere.capture);
+  return {
+    keyOf: columns.text("source_ip"),
+    build(key, rows) {
+      const address = objects.address(key);
+      const units = rows.map((row) => {
+        const [span, from, to] = [spanOf(row), sourcePort(row), abusedPort(row)];
+        // Validators refuse traffic without both ports.
+        const flow =
+          from === undefined || to === undefined
+            ? []
+            : [objects.connection(address, { instant: span.first, sourcePort: from, abusedPort: to }, service(row))];
+        const stated = extension(row);
+        const refs = [...flow.map(({ id }) => id), address.id];
+        return [...flow, objects.observed(stated.rowId, span, 1, refs, stated.row)];
+      });
+      return { shared: [address, ...networks(address, rows)], units };
+    },
+  };
+}
+
+const builders: Readonly<Partial<Record<Grain, (bench: Workbench) => GroupBuilder>>> = {
+  "source-day": sourceDays,
+  "target-day": targetDays,
+  "url-day": urlDays,
+  capture: captureRows,
+};
+
+/** The builder of a slice's grain; `undefined` for a grain without STIX. */
+export function groupBuilder(context: RenderContext): GroupBuilder | undefined {
+  const columns = new Columns(context);
+  const bench = { columns, objects: new StixObjects(context), spanOf: spanReader(context, columns) };
+  return builders[context.grain]?.(bench);
+}

@@ -1,0 +1,233 @@
+/**
+ * The summary of a period: figures as JSON for machines and portals, and as Markdown for people. Holds no address and
+ * no text that a spammer wrote, but for the partner's own recipient domains.
+ */
+import { createHash } from "node:crypto";
+import { type FileHandle, open } from "node:fs/promises";
+import { join } from "node:path";
+import { dayId, previousPeriod, secondsInstant } from "../feed/period.ts";
+import { type SummaryQuestion, summaryQueries } from "../feed/summary-sql.ts";
+import { coverageOf } from "../lake/coverage.ts";
+import type { Cell } from "../model.ts";
+import type { Rendered } from "./compose.ts";
+import { tlpInName } from "./manifest.ts";
+import type { RenderedArtifact } from "./render.ts";
+import type { SliceJob, SliceWorld } from "./slices.ts";
+import { summaryMarkdown } from "./summary-markdown.ts";
+
+/** A figure, the period before's, and the change in whole percent (null where there was nothing before). */
+export interface Figure {
+  readonly now: number;
+  readonly before: number;
+  readonly change_percent: number | null;
+}
+
+/** The JSON of a summary. Members are snake_case, as published; ranks begin with the largest. */
+export interface Summary {
+  readonly v: 1;
+  readonly feed: string;
+  readonly title: string;
+  readonly simulated: boolean;
+  readonly tlp: string;
+  readonly economies: "all" | readonly string[];
+  readonly period: { readonly id: string; readonly start: string; readonly end: string };
+  readonly covers: { readonly from: string; readonly to: string };
+  /** Null where the MoU did not cover the period before: its figures are then 0. */
+  readonly before: { readonly id: string; readonly from: string; readonly to: string } | null;
+  readonly coverage: {
+    readonly sensor_hours_expected: number;
+    readonly sensor_hours_seen: number;
+    readonly sensor_hours_expected_before: number;
+    readonly sensor_hours_seen_before: number;
+  };
+  readonly totals: {
+    readonly captures: Figure;
+    readonly recipients: Figure;
+    readonly connections: Figure;
+    readonly sources: Figure;
+    readonly asns: Figure;
+    readonly economies: Figure;
+  };
+  /** Captures whose source and target economies are known, and those of them where they differ. */
+  readonly crossing: { readonly known: Figure; readonly differing: Figure };
+  readonly days: readonly {
+    readonly day: string;
+    readonly captures: number;
+    readonly recipients: number;
+    readonly sources: number;
+    readonly sensors_reporting: number;
+  }[];
+  readonly source_economies: readonly ({ readonly economy: string } & Figure)[];
+  readonly source_asns: readonly ({
+    readonly asn: number;
+    readonly as_name: string;
+    readonly economy: string;
+    readonly sources: number;
+    readonly new_sources: number;
+    readonly gone_sources: number;
+    readonly persistent_sources: number;
+  } & Figure)[];
+  readonly services: readonly ({ readonly service: string; readonly abused_port: number } & Figure)[];
+  readonly requests: readonly ({ readonly request_type: string; readonly result: string } & Figure)[];
+  readonly languages: readonly ({ readonly language: string } & Figure)[];
+  readonly target_domains: readonly {
+    readonly domain: string;
+    readonly captures: number;
+    readonly recipients: number;
+    readonly sources: number;
+  }[];
+  readonly top_sources: readonly {
+    readonly rank: number;
+    readonly asn: number | null;
+    readonly as_name: string;
+    readonly economy: string;
+    readonly captures: number;
+    readonly recipients: number;
+    readonly days: number;
+  }[];
+}
+
+type Answers = Readonly<Record<SummaryQuestion, readonly (readonly Cell[])[]>>;
+
+/** Asks the summary's questions and writes its files below `folder`. */
+export async function renderSummary(job: SliceJob, folder: string, world: SliceWorld): Promise<Rendered> {
+  const answers = await ask(job, world);
+  const summary = summaryOf(job, answers);
+  const { feed, due } = job;
+  const stem = `${feed.id}_${due.period.id}_${tlpInName(due.policy.tlp)}`;
+  const artifacts: RenderedArtifact[] = [];
+  if (job.formats.has("json")) {
+    artifacts.push(
+      await writeText(folder, `${stem}.json`, "application/json", `${JSON.stringify(summary, null, 1)}\n`),
+    );
+  }
+  if (job.formats.has("markdown")) {
+    artifacts.push(await writeText(folder, `${stem}.md`, "text/markdown;charset=utf-8", summaryMarkdown(summary)));
+  }
+  const { captures, sources } = summary.totals;
+  return { artifacts, counts: { captures: captures.now, sources: sources.now }, notes: [] };
+}
+
+async function ask({ feed, due }: SliceJob, { lake, engine }: SliceWorld): Promise<Answers> {
+  const { policy, input, period } = due;
+  const from = previousPeriod(period).start;
+  const captures = await lake.select("captures", input.batches, from, period.end);
+  const requests = await lake.select("requests", input.batches, from, period.end);
+  const rows: Partial<Record<SummaryQuestion, Cell[][]>> = {};
+  for (const [question, sql] of Object.entries(summaryQueries(feed, policy))) {
+    const found: Cell[][] = [];
+    for await (const chunk of engine.rows({ captures, requests }, sql)) {
+      for (let row = 0; row < chunk.rows; row += 1) found.push(chunk.columns.map((column) => column[row] ?? null));
+    }
+    rows[question as SummaryQuestion] = found; // the keys are those of summaryQueries
+  }
+  return rows as Answers; // every question was asked above
+}
+
+const count = (cell: Cell | undefined): number => Number(cell ?? 0);
+const text = (cell: Cell | undefined): string => (typeof cell === "string" ? cell : "");
+
+function figure(now: number, before: number): Figure {
+  return { now, before, change_percent: before === 0 ? null : Math.round(((now - before) * 100) / before) };
+}
+
+/** A column of rows `is_now, …` as a figure. */
+function bothOf(rows: readonly (readonly Cell[])[], column: number): Figure {
+  const of = (isNow: number) => count(rows.find((row) => row[0] === isNow)?.[column]);
+  return figure(of(1), of(0));
+}
+
+const figureAt = (row: readonly Cell[], column: number): Figure => figure(count(row[column]), count(row[column + 1]));
+
+function summaryOf({ feed, due }: SliceJob, answers: Answers): Summary {
+  const { period, policy, input } = due;
+  const last = previousPeriod(period);
+  const now = coverageOf(input.batches, period.start, period.end);
+  const before = coverageOf(input.batches, last.start, last.end);
+  return {
+    v: 1,
+    feed: feed.id,
+    title: feed.title,
+    simulated: input.simulated,
+    tlp: policy.tlp,
+    economies: policy.economies === "all" ? "all" : policy.economies.map((economy) => economy.code),
+    period: { id: period.id, start: secondsInstant(period.start), end: secondsInstant(period.end) },
+    covers: { from: secondsInstant(policy.covers.from), to: secondsInstant(policy.covers.to) },
+    before: policy.before
+      ? { id: last.id, from: secondsInstant(policy.before.from), to: secondsInstant(policy.before.to) }
+      : null,
+    coverage: {
+      sensor_hours_expected: now.expected,
+      sensor_hours_seen: now.seen,
+      sensor_hours_expected_before: before.expected,
+      sensor_hours_seen_before: before.seen,
+    },
+    totals: {
+      captures: bothOf(answers.totals, 1),
+      recipients: bothOf(answers.totals, 2),
+      connections: bothOf(answers.connections, 1),
+      sources: bothOf(answers.totals, 3),
+      asns: bothOf(answers.totals, 4),
+      economies: bothOf(answers.totals, 5),
+    },
+    crossing: { known: bothOf(answers.crossing, 1), differing: bothOf(answers.crossing, 2) },
+    days: answers.days.map((row) => ({
+      day: dayId(count(row[0])),
+      captures: count(row[1]),
+      recipients: count(row[2]),
+      sources: count(row[3]),
+      sensors_reporting: count(row[4]),
+    })),
+    source_economies: answers.economies.map((row) => ({ economy: text(row[0]), ...figureAt(row, 1) })),
+    source_asns: answers.systems.map((row) => ({
+      asn: count(row[0]),
+      as_name: text(row[1]),
+      economy: text(row[2]),
+      sources: count(row[5]),
+      new_sources: count(row[6]),
+      gone_sources: count(row[7]),
+      persistent_sources: count(row[8]),
+      ...figureAt(row, 3),
+    })),
+    services: answers.services.map((row) => ({
+      service: text(row[0]),
+      abused_port: count(row[1]),
+      ...figureAt(row, 2),
+    })),
+    requests: answers.requests.map((row) => ({
+      request_type: text(row[0]),
+      result: text(row[1]),
+      ...figureAt(row, 2),
+    })),
+    languages: answers.languages.map((row) => ({ language: text(row[0]), ...figureAt(row, 1) })),
+    target_domains: answers.domains.map((row) => ({
+      domain: text(row[0]),
+      captures: count(row[1]),
+      recipients: count(row[2]),
+      sources: count(row[3]),
+    })),
+    top_sources: answers.sources.map((row, index) => ({
+      rank: index + 1,
+      asn: row[0] === null ? null : count(row[0]),
+      as_name: text(row[1]),
+      economy: text(row[2]),
+      captures: count(row[3]),
+      recipients: count(row[4]),
+      days: count(row[5]),
+    })),
+  };
+}
+
+async function writeText(folder: string, name: string, mediaType: string, content: string): Promise<RenderedArtifact> {
+  const path = join(folder, name);
+  const bytes = Buffer.from(content, "utf8");
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  const file: FileHandle = await open(path, "w");
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  return { name, mediaType, path, bytes: bytes.length, sha256, contentBytes: bytes.length, contentSha256: sha256 };
+}

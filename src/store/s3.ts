@@ -1,0 +1,142 @@
+/**
+ * The store in an S3 bucket. A commit is one PutObject with `If-None-Match: *`; everything else is plain puts, gets,
+ * lists and deletes. Every call ends within its deadline: see `s3-call.ts` for tries, `s3-error.ts` for what refusals mean.
+ *
+ * @see Amazon S3 User Guide, "How to prevent object overwrites with conditional writes"
+ */
+import { Readable } from "node:stream";
+import type { GetObjectCommandOutput } from "@aws-sdk/client-s3";
+import { checkKey } from "./keys.ts";
+import { type ByteRange, checkRange, clipRange } from "./range.ts";
+import { readBody } from "./s3-body.ts";
+import { isMissing, isTaken, senseless } from "./s3-error.ts";
+import { entryFacts, listChildren, listObjects } from "./s3-list.ts";
+import { type PutTarget, putWhole } from "./s3-parts.ts";
+import { openSession, type S3Options, type S3Session } from "./s3-session.ts";
+import type { PutOptions, Store } from "./store.ts";
+import { confine } from "./under.ts";
+
+/**
+ * The store in `bucket`, below `prefix` (`""` for the whole bucket). Nothing is loaded or asked before the first call.
+ *
+ * Its errors are `store-unavailable` at the deadline, `store-denied` where credentials, rights, bucket or region are
+ * wrong, and `store-unfit` where the service can't put conditionally or lists out of order.
+ */
+export function openS3Store({
+  bucket,
+  prefix = "",
+  ...options
+}: { bucket: string; prefix?: string } & S3Options): Store {
+  const store = wholeBucket(openSession(bucket, options));
+  return prefix === "" ? store : store.under(prefix);
+}
+
+function wholeBucket(session: S3Session): Store {
+  const store: Store = {
+    url: `s3://${session.bucket}`,
+    putOnce: async (key, body, options) => putOnce(session, target(session, key, options), body),
+    putFile: async (key, file, options) => putWhole(session, target(session, key, options), file),
+    get: async (key) => getWhole(session, checkKey(key)),
+    open: async (key, range) => openBody(session, checkKey(key), range),
+    stat: async (key) => head(session, checkKey(key)),
+    list: (prefix, options = {}) => listObjects(session, prefix, options.after),
+    children: (prefix) => listChildren(session, prefix),
+    delete: async (key) => remove(session, checkKey(key)),
+    under: (prefix) => confine(store, prefix),
+  };
+  return store;
+}
+
+function target({ bucket }: S3Session, key: string, { contentType, contentEncoding }: PutOptions = {}): PutTarget {
+  return {
+    Bucket: bucket,
+    Key: checkKey(key),
+    ...(contentType === undefined ? {} : { ContentType: contentType }),
+    ...(contentEncoding === undefined ? {} : { ContentEncoding: contentEncoding }),
+  };
+}
+
+async function putOnce(session: S3Session, target: PutTarget, Body: Uint8Array): Promise<"created" | "exists"> {
+  return session.call("PutObject", target.Key, async (client, sdk, abortSignal) => {
+    try {
+      const command = new sdk.PutObjectCommand({ ...target, Body, IfNoneMatch: "*" });
+      const { ETag } = await client.send(command, { abortSignal });
+      if (ETag === undefined) throw senseless("PutObject", target.Key);
+      return "created";
+    } catch (error) {
+      if (isTaken(error)) return "exists";
+      throw error;
+    }
+  });
+}
+
+async function getWhole(session: S3Session, Key: string): Promise<Uint8Array | undefined> {
+  return session.call("GetObject", Key, async (client, sdk, abortSignal) => {
+    const command = new sdk.GetObjectCommand({ Bucket: session.bucket, Key });
+    const answer = await ifPresent(client.send(command, { abortSignal }));
+    if (answer === undefined) return undefined;
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of bodyOf(session, Key, answer, answer.ContentLength)) chunks.push(chunk);
+    return Buffer.concat(chunks);
+  });
+}
+
+async function openBody(session: S3Session, Key: string, range: ByteRange | undefined): ReturnType<Store["open"]> {
+  const part = range && (await clip(session, Key, checkRange(range)));
+  if (range !== undefined && part === undefined) return undefined;
+  const wanted = part && part.end - part.start;
+  if (wanted === 0) return { bytes: 0, body: Readable.from([]) };
+  const answer = await session.call("GetObject", Key, (client, sdk, abortSignal) => {
+    const Range = part && `bytes=${part.start}-${part.end - 1}`;
+    const command = new sdk.GetObjectCommand({ Bucket: session.bucket, Key, ...(Range && { Range }) });
+    return ifPresent(client.send(command, { abortSignal }));
+  });
+  if (answer === undefined) return undefined;
+  const bytes = wanted ?? answer.ContentLength ?? 0;
+  return { bytes, body: bodyOf(session, Key, answer, bytes) };
+}
+
+/** What of a range the object has: HTTP has no empty range, and one past the end is an error there. */
+async function clip(session: S3Session, Key: string, range: ByteRange): Promise<ByteRange | undefined> {
+  const facts = await head(session, Key);
+  return facts && clipRange(range, facts.bytes);
+}
+
+/** The body of an answer that must announce `bytes` bytes. */
+function bodyOf(
+  session: S3Session,
+  key: string,
+  { Body, ContentLength }: GetObjectCommandOutput,
+  bytes: number | undefined,
+): AsyncIterable<Uint8Array> {
+  if (!(Body instanceof Readable) || bytes === undefined || ContentLength !== bytes) {
+    if (Body instanceof Readable) Body.destroy();
+    throw senseless("GetObject", key);
+  }
+  return readBody(Body, bytes, session.deadlineMs, { operation: "GetObject", key });
+}
+
+/** Size and time; a missing bucket can't be told from a missing key here, since the answer to HEAD has no body. */
+async function head(session: S3Session, Key: string): ReturnType<Store["stat"]> {
+  return session.call("HeadObject", Key, async (client, sdk, abortSignal) => {
+    const command = new sdk.HeadObjectCommand({ Bucket: session.bucket, Key });
+    const answer = await ifPresent(client.send(command, { abortSignal }));
+    return answer && entryFacts("HeadObject", Key, answer.ContentLength, answer.LastModified);
+  });
+}
+
+async function remove(session: S3Session, Key: string): Promise<void> {
+  await session.call("DeleteObject", Key, (client, sdk, abortSignal) =>
+    ifPresent(client.send(new sdk.DeleteObjectCommand({ Bucket: session.bucket, Key }), { abortSignal })),
+  );
+}
+
+/** The answer, or undefined where the key isn't there. */
+async function ifPresent<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}

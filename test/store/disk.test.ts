@@ -1,0 +1,212 @@
+/** The store in a folder: the contract, and what only a folder can get wrong. */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { isError } from "../../src/errors.ts";
+import { openDiskStore } from "../../src/store/disk.ts";
+import { diskError } from "../../src/store/disk-error.ts";
+import type { Store } from "../../src/store/store.ts";
+import { sweepTemporary, temporaryPath } from "../../src/store/temporary.ts";
+import { storeContract } from "./contract.ts";
+import { bytesOf, collect } from "./model.ts";
+
+let top = "";
+let made = 0;
+before(async () => {
+  top = await mkdtemp(join(tmpdir(), "spampots-disk-"));
+});
+after(() => rm(top, { recursive: true, force: true }));
+
+const root = () => join(top, `store-${made++}`);
+const x = Buffer.from("x");
+
+storeContract({ name: "a folder", fresh: async () => openDiskStore(root()), runs: 100, bigBytes: 20 * 1024 * 1024 });
+
+describe("a folder", () => {
+  it("isn't made by reading", async () => {
+    const path = root();
+    const store = openDiskStore(path);
+    assert.equal(await store.get("a"), undefined);
+    await store.delete("a/b");
+    assert.deepEqual(await collect(store.list("")), []);
+    await assert.rejects(readdir(path), { code: "ENOENT" });
+  });
+
+  it("refuses a key that is the folder of another", async () => {
+    const store = openDiskStore(root());
+    await store.putOnce("a/b", x);
+    const file = join(top, "a-file");
+    await writeFile(file, x);
+    const refused = (call: Promise<unknown>) => assert.rejects(call, (error) => isError(error, "bad-argument"));
+    await refused(store.putOnce("a", x));
+    await refused(store.putOnce("a/b/c", x));
+    await refused(store.putOnce("a/b/c/d", x));
+    await refused(store.putFile("a", { path: file, bytes: 1 }));
+    await refused(store.putFile("a/b/c", { path: file, bytes: 1 }));
+    assert.deepEqual(
+      (await collect(store.list(""))).map((entry) => entry.key),
+      ["a/b"],
+    );
+  });
+
+  it("neither lists nor reads through links, nor what isn't a key", async () => {
+    const path = root();
+    const store = openDiskStore(path);
+    await store.putOnce("a/b", x);
+    await writeFile(join(top, "secret"), "s");
+    await symlink(join(top, "secret"), join(path, "a", "link"));
+    await symlink(top, join(path, "out"));
+    await writeFile(join(path, "a", "back\\slash"), x);
+    await mkdir(join(path, "empty", "deep"), { recursive: true });
+    assert.deepEqual(
+      (await collect(store.list(""))).map((entry) => entry.key),
+      ["a/b"],
+    );
+    assert.deepEqual(await collect(store.children("")), ["a"]);
+    assert.equal(await store.get("a/link"), undefined);
+    assert.equal(await store.stat("a/link"), undefined);
+    assert.equal(await store.open("a/link"), undefined);
+    assert.equal(await store.putOnce("a/link", x), "exists");
+  });
+
+  it("leaves no temporary file and no empty folder", async () => {
+    const path = root();
+    const store = openDiskStore(path);
+    await store.putOnce("a/b/c", x);
+    await store.putOnce("a/b/c", x);
+    await store.putOnce("a/d", x);
+    await store.delete("a/b/c");
+    assert.deepEqual(await readdir(join(path, ".tmp")), []);
+    assert.deepEqual(await readdir(join(path, "a")), ["d"]);
+    await store.delete("a/d");
+    assert.deepEqual(await readdir(path), [".tmp"]);
+  });
+
+  it("puts while another empties the folder", async () => {
+    const store = openDiskStore(root());
+    for (let i = 0; i < 100; i++) {
+      await store.putOnce("a/b/old", x);
+      const [, answer] = await Promise.all([store.delete("a/b/old"), store.putOnce("a/b/new", x)]);
+      assert.equal(answer, "created");
+      assert.deepEqual(await store.get("a/b/new"), x);
+      await store.delete("a/b/new");
+    }
+  });
+
+  it("says so when an object goes between open and reading", async () => {
+    const store = openDiskStore(root());
+    await store.putOnce("a", x);
+    const opened = await store.open("a");
+    await store.delete("a");
+    await assert.rejects(bytesOf(opened), (error) => isError(error, "not-found"));
+  });
+
+  it("says so when an object is cut while it is read", async () => {
+    const path = root();
+    const store = openDiskStore(path);
+    await store.putOnce("a", Buffer.alloc(1000));
+    const opened = await store.open("a");
+    await writeFile(join(path, "a"), Buffer.alloc(10));
+    await assert.rejects(bytesOf(opened), (error) => isError(error, "disk-failed"));
+  });
+
+  it("names what the disk refused, with the next step", () => {
+    for (const code of ["ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EIO", "EXYZ"]) {
+      const error = diskError(Object.assign(new Error(code), { code }), "a/b");
+      assert.ok(isError(error, "disk-failed"));
+      assert.equal(error.facts.system, code);
+      assert.equal(error.facts.key, "a/b");
+      assert.ok((error.hint ?? "").length > 20);
+    }
+    const ours = new Error("not of the system");
+    assert.equal(diskError(ours, "a"), ours);
+  });
+
+  it("fails whole when a file grows over what it may", async () => {
+    const path = root();
+    const store = openDiskStore(path);
+    await store.putOnce("before", x);
+    const script = `import { openDiskStore } from ${JSON.stringify(import.meta.resolve("../../src/store/disk.ts"))};
+      await openDiskStore(process.argv[1]).putOnce("big", Buffer.alloc(1_000_000)).catch((error) => console.log(error.code, error.facts.system));`;
+    // 64 blocks of 512 bytes; the system's answer to one more byte is like that of a full disk.
+    const said = await new Promise<string>((done) =>
+      execFile(
+        "/bin/sh",
+        [
+          "-c",
+          'trap "" XFSZ; ulimit -f 64; exec "$0" --input-type=module -e "$1" "$2"',
+          process.execPath,
+          script,
+          path,
+        ],
+        (_, stdout) => done(stdout),
+      ),
+    );
+    assert.equal(said, "disk-failed EFBIG\n");
+    assert.deepEqual(
+      (await collect(store.list(""))).map((entry) => entry.key),
+      ["before"],
+    );
+    assert.deepEqual(await readdir(join(path, ".tmp")), []);
+  });
+});
+
+describe("temporary files", () => {
+  const killed = async (path: string) => {
+    const script = `import { temporaryPath } from ${JSON.stringify(import.meta.resolve("../../src/store/temporary.ts"))};
+      import { mkdirSync, writeFileSync } from "node:fs";
+      mkdirSync(process.argv[1] + "/.tmp", { recursive: true });
+      writeFileSync(temporaryPath(process.argv[1]), "half");
+      mkdirSync(temporaryPath(process.argv[1]) + "/an/engine's", { recursive: true });
+      process.kill(process.pid, "SIGKILL");`;
+    await new Promise<void>((done) =>
+      execFile(process.execPath, ["--input-type=module", "-e", script, path], () => done()),
+    );
+  };
+
+  it("of a killed process are swept by the next one's first call, whatever it is", async () => {
+    const file = join(top, "a-file");
+    await writeFile(file, x);
+    const calls: ((store: Store) => Promise<unknown>)[] = [
+      (store) => store.get("a"),
+      (store) => store.stat("a"),
+      (store) => store.open("a"),
+      (store) => store.delete("a"),
+      (store) => store.putOnce("a", x),
+      (store) => store.putFile("a", { path: file, bytes: 1 }),
+      (store) => collect(store.list("")),
+      (store) => collect(store.children("")),
+    ];
+    const path = root();
+    for (const call of calls) {
+      await killed(path);
+      await call(openDiskStore(path));
+      assert.deepEqual(await readdir(join(path, ".tmp")), []);
+    }
+  });
+
+  it("of a living process are kept", async () => {
+    const path = root();
+    await openDiskStore(path).putOnce("a", x);
+    await writeFile(temporaryPath(path), "ours");
+    await killed(path);
+    assert.equal(await sweepTemporary(path), 2);
+    assert.equal((await readdir(join(path, ".tmp"))).length, 1);
+  });
+
+  it("of an unknown origin are swept by age", async () => {
+    const path = root();
+    await openDiskStore(path).putOnce("a", x);
+    const foreign = join(path, ".tmp", "0123456789abcdef-1-1-00");
+    await writeFile(foreign, "another host's");
+    await utimes(foreign, 1000, 1000);
+    await writeFile(join(path, ".tmp", "0123456789abcdef-1-1-01"), "another host's, new");
+    assert.equal(await sweepTemporary(path), 0);
+    assert.equal(await sweepTemporary(path, 1_000_001), 1);
+    assert.equal(await sweepTemporary(path, 1_000_001), 0);
+    assert.equal(await sweepTemporary(join(path, "nowhere")), 0);
+  });
+});
