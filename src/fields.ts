@@ -540,12 +540,12 @@ export const captureColumns: readonly LakeColumn[] = [
     "The eight least 53-bit numbers of distinct recipients: enough to count up to eight over any set of captures.",
   ),
   column("recipient_domains", "VARCHAR[]", "Per registrable recipient domain: domain, economy, basis, recipients."),
+  column("recipient_list", "VARCHAR", "All registrable recipient domains as domain:count;domain:count, sorted."),
   column(
     "target_economies",
     "VARCHAR[]",
     "Distinct known economies of destination address and recipient domains, sorted.",
   ),
-  column("recipient_list", "VARCHAR", "All registrable recipient domains as domain:count;domain:count, sorted."),
   column("recipient_economies", "VARCHAR", "Recipients per economy as TW:9;JP:1, unknown as ZZ, sorted by economy."),
   column("url_economies", "VARCHAR[]", "Distinct known economies of advertised URLs, sorted."),
   column("urls", "VARCHAR[]", "Per advertised URL: url, host, domain, ip, asn, economy, basis."),

@@ -171,7 +171,7 @@ function mailFromOf(fields: readonly Field[]): string | undefined {
 /** Fields of the header whose names are wanted, unfolded, in their order. */
 function fieldsOf(raw: Uint8Array): Field[] {
   const bytes = Buffer.from(raw.buffer, raw.byteOffset, Math.min(raw.byteLength, headerBytes));
-  const blank = /\r?\n\r?\n/.exec(bytes.toString("latin1"));
+  const blank = /^\r?\n|\r?\n\r?\n/.exec(bytes.toString("latin1"));
   const header = bytes.subarray(0, blank?.index ?? bytes.length);
   const text = header.toString(isUtf8(header) ? "utf8" : "latin1");
   const fields: Field[] = [];

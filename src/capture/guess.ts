@@ -37,6 +37,8 @@ const between = (byte: number, low: number, high: number): boolean => byte >= lo
 /** Points by where an encoding keeps its common characters, its punctuation, its rare characters and its later additions. */
 const pairs: Readonly<Record<string, PairPoints>> = {
   gbk: (lead, trail) => {
+    // Half of a four-byte character of GB 18030.
+    if (between(lead, 0x81, 0xfe) && between(trail, 0x30, 0x39)) return 0;
     if (!between(lead, 0x81, 0xfe) || !between(trail, 0x40, 0xfe) || trail === 0x7f) return undefined;
     if (trail < 0xa1) return -0.5;
     if (between(lead, 0xb0, 0xd7)) return 2;
@@ -79,6 +81,9 @@ const pairs: Readonly<Record<string, PairPoints>> = {
 
 /** Letters of Russian from the most to the least frequent; the last are rarer than one in a hundred. */
 const cyrillicOrder = "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфъёіїєґ";
+
+/** Signs that Russian text has and that say nothing. */
+const cyrillicSigns = "«»–—„“”№\u00a0…";
 const cyrillic: readonly string[] = ["windows-1251", "koi8-r"];
 
 /** Encodings of Latin letters that a judge chooses from; the first is the default. */
@@ -226,28 +231,28 @@ function fitOfPairs(sample: Uint8Array, points: PairPoints): number {
 
 /**
  * Mean points of a character beyond ASCII: frequent letters count most; a capital after a small letter counts against, and
- * so does a letter beside an ASCII letter, as accents are.
+ * so does a letter beside an ASCII letter, as accents are. `undefined` where there is no letter.
  */
-function fitOfCyrillic(text: string): number {
+function fitOfCyrillic(text: string): number | undefined {
   let sum = 0;
   let seen = 0;
   let before = " ";
   for (let at = 0; at < text.length; at += 1) {
     const char = text.charAt(at);
-    if (char.charCodeAt(0) >= 0x80) {
+    if (char.charCodeAt(0) >= 0x80 && !cyrillicSigns.includes(char)) {
       seen += 1;
       const mixed = /[A-Za-z]/.test(before) || /[A-Za-z]/.test(text.charAt(at + 1));
       sum += mixed ? -1 : cyrillicPoints(char, before);
     }
     before = char;
   }
-  return seen === 0 ? 0 : sum / seen;
+  return seen === 0 ? undefined : sum / seen;
 }
 
 function cyrillicPoints(char: string, before: string): number {
   const lower = char.toLowerCase();
   const rank = cyrillicOrder.indexOf(lower);
-  if (rank < 0) return "«»–—„“”№\u00a0…".includes(char) ? 0 : -1;
+  if (rank < 0) return -1;
   if (char !== lower && /[а-яё]/.test(before)) return -1;
   return rank < 12 ? 1.25 : rank < 24 ? 0.8 : 0;
 }

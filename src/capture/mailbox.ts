@@ -20,7 +20,7 @@ export interface ArchivedMessage {
 }
 
 const kept = spoolBounds.messageBytes + 1;
-const readAhead = 1024 * 1024;
+const readAhead = 64 * 1024;
 /** A line is taken in pieces of at most so many bytes. */
 const longestPiece = 64 * 1024;
 const lineFeed = 10;

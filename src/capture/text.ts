@@ -3,9 +3,9 @@
  * where the bytes contradict it, `guess.ts` says what they are (WHATWG Encoding Standard for the decoders).
  */
 import { isAscii, isUtf8 } from "node:buffer";
-import { TextDecoder } from "node:util";
 import { plain } from "../log.ts";
 import { encodingOf } from "./charset.ts";
+import { decodeBy, holdsJis, isShifted } from "./decoders.ts";
 import { guessEncoding, guessMistaken, type LanguageJudge, plausibility } from "./guess.ts";
 
 /** Text, and the name of the encoding it was read by, such as `big5` or `windows-1252`. */
@@ -22,68 +22,11 @@ export interface Hints {
   readonly judge?: LanguageJudge;
 }
 
-/** Encodings of 7-bit text that no WHATWG decoder reads: shifted to the 8-bit encoding with the same characters. */
-const shifted: ReadonlyMap<string, { readonly enter: string; readonly leave: string; readonly as: string }> = new Map([
-  ["hz", { enter: "~{", leave: "~}", as: "gbk" }],
-  ["iso-2022-kr", { enter: "\u000e", leave: "\u000f", as: "euc-kr" }],
-]);
-
-const decoders = new Map<string, TextDecoder>();
-
-/** Escape sequences of ISO-2022-JP (its `$B` and `$@` for kanji, `(B`, `(J`, `(I`), after the escape character. */
-const jisEscape = "\u001b(?:\\$[@B]|\\([BIJ])";
-
-/** Those that another follows at once. */
-const repeatedEscapes = new RegExp(`(?:${jisEscape})+(?=${jisEscape})`, "g");
-const anyJisEscape = new RegExp(jisEscape);
-
 /** A label by itself says little where its repertoire is ASCII or it is what software writes by default. */
 const weak: ReadonlySet<string> = new Set(["windows-1252", "utf-8"]);
 
 /** Share of undecodable characters up to which a declared multi-byte encoding is believed: real text is sometimes cut. */
 const brokenShare = 0.05;
-
-/** `bytes` by an encoding of {@link encodingOf}; what can't be decoded becomes U+FFFD. */
-export function decodeBy(bytes: Uint8Array, encoding: string): string {
-  const shift = shifted.get(encoding);
-  if (shift !== undefined) return decodeShifted(bytes, shift);
-  if (encoding === "iso-2022-jp") return decodeJis(bytes);
-  return decoder(encoding).decode(bytes);
-}
-
-function decoder(encoding: string): TextDecoder {
-  const known = decoders.get(encoding);
-  if (known !== undefined) return known;
-  const made = new TextDecoder(encoding);
-  decoders.set(encoding, made);
-  return made;
-}
-
-/** WHATWG's decoder takes an escape right after another for an attack; joined encoded words are full of them. */
-function decodeJis(bytes: Uint8Array): string {
-  const text = Buffer.from(bytes).toString("latin1");
-  return decoder("iso-2022-jp").decode(Buffer.from(text.replace(repeatedEscapes, ""), "latin1"));
-}
-
-/** HZ (RFC 1843) and ISO-2022-KR (RFC 1557): between two marks each byte lacks its high bit. */
-function decodeShifted(bytes: Uint8Array, { enter, leave, as }: { enter: string; leave: string; as: string }): string {
-  const text = Buffer.from(bytes).toString("latin1").replaceAll("\u001b$)C", "");
-  const unshifted = Buffer.alloc(text.length);
-  let length = 0;
-  let wide = false;
-  for (let at = 0; at < text.length; at += 1) {
-    const mark = wide ? leave : enter;
-    if (text.startsWith(mark, at)) {
-      wide = !wide;
-      at += mark.length - 1;
-      continue;
-    }
-    const code = text.charCodeAt(at);
-    unshifted[length] = wide && code > 32 ? code | 128 : code;
-    length += 1;
-  }
-  return decodeBy(unshifted.subarray(0, length), as);
-}
 
 /**
  * Text of `bytes` declared as `label`. The label is believed where it can be: UTF-8 and ISO-2022-JP are recognised by
@@ -109,10 +52,10 @@ const by = (bytes: Buffer, encoding: string): Decoded => ({ text: decodeBy(bytes
 
 /** ASCII, or one of the encodings that look like it. */
 function decodeSevenBit(bytes: Buffer, declared: string | undefined): Decoded {
-  const escapeAt = bytes.indexOf(0x1b);
-  if (escapeAt >= 0 && anyJisEscape.test(bytes.toString("latin1", escapeAt))) return by(bytes, "iso-2022-jp");
-  if (declared !== undefined && shifted.has(declared)) return by(bytes, declared);
-  if (escapeAt >= 0 && bytes.includes("\u001b$)C")) return by(bytes, "iso-2022-kr");
+  const escaped = bytes.includes(0x1b);
+  if (escaped && holdsJis(bytes)) return by(bytes, "iso-2022-jp");
+  if (declared !== undefined && isShifted(declared)) return by(bytes, declared);
+  if (escaped && bytes.includes("\u001b$)C")) return by(bytes, "iso-2022-kr");
   return { text: bytes.toString("latin1"), encoding: declared ?? "us-ascii" };
 }
 

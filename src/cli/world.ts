@@ -129,6 +129,7 @@ export async function openWorld(
         issuer: { name: settings.issuer, identityId: issuerIdentity },
         temporary: settings.data,
         clock,
+        retainLakeDays: settings.retainLakeDays,
         log,
       };
     },

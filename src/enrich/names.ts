@@ -49,7 +49,7 @@ export function domainText(path: string): string | undefined {
   const trimmed = path.trim();
   if (/\p{Cc}/u.test(trimmed)) return undefined;
   // Parameters of RCPT, such as ORCPT=rfc822;a@b, stand after the bracket.
-  const address = trimmed.startsWith("<") ? trimmed.slice(1, trimmed.lastIndexOf(">")) : trimmed;
+  const address = trimmed.startsWith("<") ? trimmed.slice(1).replace(/>[^>]*$/, "") : trimmed;
   const at = address.lastIndexOf("@");
   return at < 0 ? undefined : address.slice(at + 1).trim();
 }

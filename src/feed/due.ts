@@ -59,6 +59,8 @@ export interface LakeState {
   readonly batches: readonly BatchRecord[];
   readonly excluded: ReadonlySet<string>;
   readonly earliest: number | undefined;
+  /** Captures before it may have been deleted: no slice reads there. */
+  readonly retainedFrom?: number;
 }
 
 /** Does any of the batch's hours of this kind lie in the covered part of the period (or, for a summary, the one before)? */
@@ -101,7 +103,14 @@ export function periodsThatShouldExist({ partner, subscription, lake, now }: Due
   const { feed, every } = subscription;
   if (!inForce(partner, now) || lake.earliest === undefined) return [];
   const from = Math.max(lake.earliest, partner.mou.from, now - feed.retain);
-  return [...periodsBetween(every, from, now - feed.lag)].filter((period) => period.end > from);
+  return [...periodsBetween(every, from, now - feed.lag)].filter(
+    (period) => period.end > from && readsFrom(feed, period) >= (lake.retainedFrom ?? Number.NEGATIVE_INFINITY),
+  );
+}
+
+/** The earliest instant whose captures a slice reads. */
+function readsFrom(feed: Feed, period: Period): number {
+  return feed.grain === "summary" ? previousPeriod(period).start : period.start;
 }
 
 /** What is due for one subscription, oldest first. */
@@ -131,7 +140,7 @@ function mayBeRevised(previous: PublishedPeriod, feed: Feed, period: Period, now
 }
 
 /** Is the period one whose state the next manifests must carry: young enough to be revised? */
-export function isOpen(feed: Feed, period: Period, now: number): boolean {
+export function isOpen(feed: Pick<Feed, "reviseFor" | "lag">, period: Period, now: number): boolean {
   return now < period.end + Math.max(feed.reviseFor, feed.lag);
 }
 
@@ -139,7 +148,11 @@ export function isOpen(feed: Feed, period: Period, now: number): boolean {
  * When the next publication is there at the latest: the next period's end, lag, and a grace of a cadence but at most a
  * day. `undefined` where the MoU ends before that period begins.
  */
-export function nextBy(partner: Partner, subscription: Subscription, newest: Period): number | undefined {
+export function nextBy(
+  partner: Pick<Partner, "mou">,
+  subscription: Pick<Subscription, "every"> & { readonly feed: Pick<Feed, "lag"> },
+  newest: Period,
+): number | undefined {
   const next = periodAt(subscription.every, newest.end);
   if (partner.mou.to <= next.start) return undefined;
   return next.end + subscription.feed.lag + Math.min(next.end - next.start, dayMs);

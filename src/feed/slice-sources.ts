@@ -6,7 +6,7 @@ const keys = ["source_ip", "day"];
 
 /** Named, since DuckDB takes no numbers on rows without names; nothing in it is NULL, since Trino orders no such rows. */
 const newestRow =
-  "ROW(at BIGINT, port INTEGER, abused INTEGER, service VARCHAR, asn BIGINT, as_name VARCHAR, economy VARCHAR)";
+  "ROW(instant BIGINT, port INTEGER, abused INTEGER, service VARCHAR, asn BIGINT, as_name VARCHAR, economy VARCHAR)";
 
 /**
  * Connections first (several messages share one), then days: a row's `newest` connection gives timestamp, port, service
@@ -16,7 +16,7 @@ export function sourceSlice({ feed, filtered }: SliceContext): GrainSql {
   const targets = `SELECT source_ip, day, split_part(e, ':', 1) AS v, CAST(sum(c * CAST(split_part(e, ':', 2) AS BIGINT)) AS BIGINT) AS n FROM (SELECT source_ip, day, recipient_economies, count(*) AS c FROM scoped WHERE ${filtered} AND recipient_economies IS NOT NULL GROUP BY source_ip, day, recipient_economies) g CROSS JOIN UNNEST(split(recipient_economies, ';')) AS t(e) GROUP BY source_ip, day, split_part(e, ':', 1)`;
   const exemplars =
     feed.exemplars > 0
-      ? `max(CAST(row(connected_at, source_port, abused_port) AS ROW(at BIGINT, port INTEGER, abused INTEGER)), ${feed.exemplars})`
+      ? `max(CAST(row(connected_at, source_port, abused_port) AS ROW(instant BIGINT, port INTEGER, abused INTEGER)), ${feed.exemplars})`
       : "NULL";
   return {
     ctes: [
@@ -26,7 +26,7 @@ export function sourceSlice({ feed, filtered }: SliceContext): GrainSql {
     ],
     from: "days LEFT JOIN targets ON days.source_ip = targets.source_ip AND days.day = targets.day",
     columns: {
-      timestamp: "days.newest.at",
+      timestamp: "days.newest.instant",
       source_ip: "days.source_ip",
       source_port: "days.newest.port",
       transport: "'tcp'",

@@ -10,7 +10,7 @@
  */
 import { z } from "zod";
 import { SpampotsError } from "../errors.ts";
-import { hourMs, type Side } from "../model.ts";
+import { dayMs, hourMs, type Side } from "../model.ts";
 
 /** Half-open ranges of hours since 1970, ascending, not touching. */
 export type HourRanges = readonly (readonly [number, number])[];
@@ -155,6 +155,11 @@ export function hourRangesOf(hours: Iterable<number>): HourRanges {
     else ranges.push([hour, hour + 1]);
   }
   return ranges;
+}
+
+/** The first instant whose captures are kept where the lake keeps `days`: midnight UTC. */
+export function retainedFrom(now: number, days: number): number {
+  return Math.floor(now / dayMs - days) * dayMs;
 }
 
 /** True where any hour of the ranges lies in the interval of instants [from, to). */

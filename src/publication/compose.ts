@@ -5,6 +5,7 @@
  */
 import type { Due, LogState, PublishedPeriod } from "../feed/due.ts";
 import { isOpen, nextBy } from "../feed/due.ts";
+import type { Feed } from "../feed/feeds.ts";
 import type { Partner, Subscription } from "../feed/partners.ts";
 import { parsePeriod, secondsInstant } from "../feed/period.ts";
 import type { Interval, Policy } from "../feed/policy.ts";
@@ -28,11 +29,13 @@ export interface Rendered {
   readonly notes: readonly string[];
 }
 
-/** What stands in every manifest of a log, whatever it says. */
+/** What stands in every manifest of a log, whatever it says: of partner and subscription only what it takes. */
 export interface LogFacts {
   readonly issuer: string;
-  readonly partner: Partner;
-  readonly subscription: Subscription;
+  readonly partner: Pick<Partner, "id" | "mou">;
+  readonly subscription: Pick<Subscription, "every"> & {
+    readonly feed: Pick<Feed, "id" | "lag" | "reviseFor" | "retain">;
+  };
   readonly tip: Publication | undefined;
   /** Milliseconds. */
   readonly now: number;
@@ -40,6 +43,7 @@ export interface LogFacts {
 
 /** What a publication adds to {@link LogFacts}. */
 export interface PublicationFacts {
+  readonly subscription: Subscription;
   readonly due: Due;
   readonly rendered: Rendered;
   readonly records: SliceRecords;
@@ -64,20 +68,16 @@ export function logStateOf(tip: Publication | undefined): LogState {
 
 /** The manifest of a publication, to be appended after `tip`. */
 export function publicationManifest(log: LogFacts, facts: PublicationFacts): Manifest {
-  const { due, rendered, records, coverage } = facts;
+  const { subscription, due, rendered, records, coverage } = facts;
   const { period, policy, input, previous } = due;
-  const shown = rendered.artifacts.filter((artifact) => isWanted(artifact, log.subscription));
+  const shown = rendered.artifacts.filter((artifact) => isWanted(artifact, subscription));
   return {
-    ...commonMembers(log, {
-      period,
-      policy,
-      previous,
-      inputDigest: input.digest,
-      again: records.again,
-      state: "published",
-    }),
+    ...commonMembers(log, { period, previous, inputDigest: input.digest, again: records.again, state: "published" }),
     kind: "publication",
+    ...policyMembers(policy),
     simulated: input.simulated,
+    feed_definition: jsonOf(subscription.feed.definition),
+    schema_version: schemaVersion,
     input: {
       batches: input.batches.length,
       digest: input.digest,
@@ -92,7 +92,7 @@ export function publicationManifest(log: LogFacts, facts: PublicationFacts): Man
     artifacts: shown.map(artifactEntry),
     notes: [
       ...(input.simulated ? ["Made from simulated captures: none of this happened."] : []),
-      ...(log.subscription.formats.includes("stix") ? rendered.notes : []),
+      ...(subscription.formats.includes("stix") ? rendered.notes : []),
     ],
   };
 }
@@ -101,31 +101,22 @@ export function publicationManifest(log: LogFacts, facts: PublicationFacts): Man
 export interface WithdrawalFacts {
   /** The newest manifest of the period that is withdrawn. */
   readonly withdrawn: Manifest;
-  readonly period: Period;
-  readonly policy: Policy;
   readonly sequences: readonly number[];
   readonly reason: string;
   readonly revoked: boolean;
+  /** `revoke` records of the slice, this withdrawal's among them. */
+  readonly revokes: number;
   readonly artifacts: readonly RenderedArtifact[];
 }
 
-/** The manifest that withdraws every publication of a period. */
+/** The manifest that withdraws every publication of a period. What it says of the slice is what the newest one said. */
 export function withdrawalManifest(log: LogFacts, facts: WithdrawalFacts): Manifest {
-  const { withdrawn, period, policy } = facts;
-  const previous: PublishedPeriod = {
-    period: period.id,
-    sequence: withdrawn.sequence,
-    revision: withdrawn.revision,
-    inputDigest: withdrawn.input.digest,
-    publishedAt: 0,
-    state: "published",
-  };
+  const { withdrawn } = facts;
   const [first, ...rest] = facts.sequences;
   return {
     ...commonMembers(log, {
-      period,
-      policy,
-      previous,
+      period: parsePeriod(withdrawn.period.id),
+      previous: withdrawn,
       inputDigest: withdrawn.input.digest,
       again: withdrawn.input.again,
       state: "withdrawn",
@@ -138,7 +129,7 @@ export function withdrawalManifest(log: LogFacts, facts: WithdrawalFacts): Manif
     covers: withdrawn.covers,
     tlp: withdrawn.tlp,
     schema_version: withdrawn.schema_version,
-    input: { ...withdrawn.input, revokes: withdrawn.input.revokes + (facts.revoked ? 1 : 0) },
+    input: { ...withdrawn.input, revokes: facts.revokes },
     tables: withdrawn.tables,
     coverage: withdrawn.coverage,
     counts: {},
@@ -149,21 +140,19 @@ export function withdrawalManifest(log: LogFacts, facts: WithdrawalFacts): Manif
 
 interface PeriodFacts {
   readonly period: Period;
-  readonly policy: Policy;
-  readonly previous: PublishedPeriod | undefined;
+  readonly previous: Pick<PublishedPeriod, "sequence" | "revision"> | undefined;
   readonly inputDigest: string;
   readonly again: number;
   readonly state: "published" | "withdrawn";
 }
 
 function commonMembers({ issuer, partner, subscription, tip, now }: LogFacts, facts: PeriodFacts) {
-  const { period, policy, previous } = facts;
+  const { period, previous } = facts;
   const { feed } = subscription;
   const sequence = (tip?.manifest.sequence ?? 0) + 1;
   const revision = previous === undefined ? 0 : previous.revision + 1;
   const publishedAt = microsecondInstant(nextPublishedAt(now * 1000, tip?.manifest));
   const next = nextBy(partner, subscription, newestOf(period, tip));
-  const covers = intervalText(policy.covers);
   return {
     v: 1 as const,
     type: "spampots-manifest" as const,
@@ -178,30 +167,14 @@ function commonMembers({ issuer, partner, subscription, tip, now }: LogFacts, fa
       start: secondsInstant(period.start),
       end: secondsInstant(period.end),
     },
-    covers,
     revision,
     supersedes: previous?.sequence ?? null,
-    tlp: policy.tlp,
     mou: {
       reference: partner.mou.reference,
       purposes: [...partner.mou.purposes],
       onward: partner.mou.onward,
       retention_days: partner.mou.retentionDays,
     },
-    feed_definition: jsonOf(feed.definition),
-    policy: {
-      digest: policy.digest,
-      economies:
-        policy.economies === "all"
-          ? ("all" as const)
-          : policy.economies.map(({ code, since }) =>
-              since === undefined ? { code } : { code, since: secondsInstant(since) },
-            ),
-      covers,
-      tlp: policy.tlp,
-      masks: [...policy.masks],
-    },
-    schema_version: schemaVersion,
     renderer_version: rendererVersion,
     published_at: publishedAt,
     next_by: next === undefined ? null : secondsInstant(next),
@@ -212,6 +185,18 @@ function commonMembers({ issuer, partner, subscription, tip, now }: LogFacts, fa
       secondsInstant(period.end),
     ]),
   };
+}
+
+function policyMembers(policy: Policy): Pick<Manifest, "covers" | "tlp" | "policy"> {
+  const { digest, tlp } = policy;
+  const covers = intervalText(policy.covers);
+  const economies =
+    policy.economies === "all"
+      ? ("all" as const)
+      : policy.economies.map(({ code, since }) =>
+          since === undefined ? { code } : { code, since: secondsInstant(since) },
+        );
+  return { covers, tlp, policy: { digest, economies, covers, tlp, masks: [...policy.masks] } };
 }
 
 /** The newest period of a log, this publication's among them. */

@@ -9,10 +9,12 @@ import { type Due, due, type LakeState } from "../feed/due.ts";
 import type { Partner, Subscription } from "../feed/partners.ts";
 import { inForce } from "../feed/policy.ts";
 import { coverageOf } from "../lake/coverage.ts";
+import { retainedFrom } from "../lake/records.ts";
 import type { Log } from "../log.ts";
 import { dayMs, type Format } from "../model.ts";
 import type { Store } from "../store/store.ts";
 import { temporaryPath } from "../store/temporary.ts";
+import { type DueAgain, dueAgain, putAgainRecord } from "./again.ts";
 import { ensureAnnounced } from "./announce.ts";
 import { checkNotBehind } from "./behind.ts";
 import { logStateOf, publicationManifest, type Rendered, type SliceRecords } from "./compose.ts";
@@ -31,6 +33,8 @@ export interface PublishWorld extends SliceWorld {
   readonly temporary: string;
   /** Milliseconds since 1970 UTC, asked again before each commit. */
   readonly clock: () => number;
+  /** Days that captures are kept in the lake; for ever where absent. */
+  readonly retainLakeDays?: number;
   readonly log: Log;
   readonly onProgress?: (said: PublishProgress) => void;
 }
@@ -63,6 +67,8 @@ export interface PartnerLog {
 /** One publication that is due. */
 export interface Planned extends PartnerLog {
   readonly due: Due;
+  /** Where it is due again only because it was asked for. */
+  readonly again?: DueAgain;
 }
 
 /** Something that stopped one log. */
@@ -95,7 +101,10 @@ export function selectedLogs(partners: readonly Partner[], { partner, feed }: Se
 }
 
 /** The lake as `due` sees it, back to the oldest instant that any subscription retains. */
-export async function lakeState(world: Pick<PublishWorld, "lake" | "partners">, now: number): Promise<LakeState> {
+export async function lakeState(
+  world: Pick<PublishWorld, "lake" | "partners" | "retainLakeDays">,
+  now: number,
+): Promise<LakeState> {
   const retains = world.partners.flatMap((partner) => partner.subscriptions.map(({ feed }) => feed.retain));
   const names = await world.lake.names();
   const days = names.map((name) => name.firstDay).sort();
@@ -105,6 +114,7 @@ export async function lakeState(world: Pick<PublishWorld, "lake" | "partners">, 
     batches,
     excluded: new Set(excluded.keys()),
     earliest: days[0] === undefined ? undefined : Date.parse(days[0]),
+    ...(world.retainLakeDays === undefined ? {} : { retainedFrom: retainedFrom(now, world.retainLakeDays) }),
   };
 }
 
@@ -147,12 +157,21 @@ class PublishRun implements PublishOutcome {
       const { feed } = subscription;
       if (!inForce(partner, now)) continue;
       try {
-        const tip = await readTip(store.under(feedPrefix(partner.id, feed.id)), keyOf);
+        const place = store.under(feedPrefix(partner.id, feed.id));
+        const tip = await readTip(place, keyOf);
         this.#tips.set(logName(partner.id, feed.id), tip);
-        const found = due({ partner, subscription, log: logStateOf(tip), lake: this.#state, now });
-        const wanted = found.filter((entry) => selected.period === undefined || entry.period.id === selected.period);
+        const context = { partner, subscription, log: logStateOf(tip), lake: this.#state, now };
+        const found = due(context);
+        const again = selected.again ? await dueAgain(context, found, { store: place, tip, keyOf }) : [];
+        const planned = [
+          ...found.map((entry) => ({ partner, subscription, due: entry })),
+          ...again.map((entry) => ({ partner, subscription, due: entry.due, again: entry })),
+        ];
+        const wanted = planned.filter(
+          (entry) => selected.period === undefined || entry.due.period.id === selected.period,
+        );
         if (wanted.length > 0) await checkNotBehind(store, partner.id, feed.id);
-        this.planned.push(...wanted.map((entry) => ({ partner, subscription, due: entry })));
+        this.planned.push(...wanted);
       } catch (error) {
         this.#fail({ partner: partner.id, feed: feed.id, error });
       }
@@ -181,6 +200,7 @@ class PublishRun implements PublishOutcome {
     const folder = temporaryPath(this.#world.temporary);
     try {
       const { feed } = first.subscription;
+      if (!this.#dry) await this.#putAgainRecords(open);
       const records = await readSliceRecords(this.#world.store, feed.id, first.due.policy.digest, first.due.period.id);
       const formats = new Set<Format>(open.flatMap(({ subscription }) => subscription.formats));
       const split = open.some(({ subscription }) => subscription.splitBy !== undefined);
@@ -192,6 +212,13 @@ class PublishRun implements PublishOutcome {
       }
     } finally {
       await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  /** First of all, so that a run that is killed later renders the same once more. */
+  async #putAgainRecords(group: readonly Planned[]): Promise<void> {
+    for (const { subscription, again } of group) {
+      if (again !== undefined) await putAgainRecord(this.#world.store, subscription.feed.id, again);
     }
   }
 
@@ -208,7 +235,7 @@ class PublishRun implements PublishOutcome {
       const { start, end } = entry.period;
       const coverage = coverageOf(this.#state.batches, start, end);
       const facts = { issuer: this.#world.issuer.name, partner, subscription, tip: this.#tips.get(name), now };
-      const manifest = publicationManifest(facts, { due: entry, rendered, records, coverage });
+      const manifest = publicationManifest(facts, { subscription, due: entry, rendered, records, coverage });
       if (this.#dry) {
         // As if it were committed: the next publication of this log builds on it.
         this.#tips.set(name, { manifest, payloadSha256: payloadDigest(encodeManifest(manifest)), kid: keyring.live });
@@ -276,7 +303,11 @@ function grouped(planned: readonly Planned[]): Planned[][] {
 }
 
 /** Puts what a manifest names. What is there already is put again, so that no sweep takes it meanwhile. */
-async function putArtifacts(store: Store, manifest: Manifest, rendered: Rendered): Promise<void> {
+export async function putArtifacts(
+  store: Store,
+  manifest: Manifest,
+  rendered: Pick<Rendered, "artifacts">,
+): Promise<void> {
   for (const artifact of manifest.artifacts) {
     const file = rendered.artifacts.find((entry) => entry.name === artifact.name);
     if (file === undefined)
@@ -289,7 +320,11 @@ async function putArtifacts(store: Store, manifest: Manifest, rendered: Rendered
 }
 
 /** A sweep that began before the commit may have taken an artifact: it is looked for once more. */
-async function putMissing(store: Store, manifest: Manifest, rendered: Rendered): Promise<void> {
+export async function putMissing(
+  store: Store,
+  manifest: Manifest,
+  rendered: Pick<Rendered, "artifacts">,
+): Promise<void> {
   for (const artifact of manifest.artifacts) {
     if ((await store.stat(artifactKey(artifact))) === undefined) return putArtifacts(store, manifest, rendered);
   }

@@ -63,5 +63,9 @@ export function standingOf(trust: Trust, { announcements }: Chain): Standing {
   }
   const retired = new Set(last.said.keys.filter((key) => key.retired_at !== undefined).map((key) => key.kid));
   const live = new Set([...trust.anchors, last.said.live].filter((kid) => !retired.has(kid)));
-  return { keyOf, live, tips: announcements.flatMap(({ said }) => said.tips ?? []), anchored: true };
+  // Each announcement states all tips of its time, so that most are there several times.
+  const tips = new Map(
+    announcements.flatMap(({ said }) => said.tips ?? []).map((tip) => [Object.values(tip).join(), tip]),
+  );
+  return { keyOf, live, tips: [...tips.values()], anchored: true };
 }

@@ -32,6 +32,8 @@ const cases: Record<string, readonly [domain: string, economy?: string, basis?: 
   "user@Bücher.example.pl": ["example.pl", "PL", "cctld"],
   "user@blog.blogspot.com": ["blogspot.com"],
   "user@city.kawasaki.jp": ["city.kawasaki.jp", "JP", "cctld"],
+  "<user@example.hk": ["example.hk", "HK", "cctld"],
+  "user@example.hk>": undefined,
   "<user@example.jp>": ["example.jp", "JP", "cctld"],
   "<user@example.jp> ORCPT=rfc822;other@example.pl": ["example.jp", "JP", "cctld"],
   " <@relay.example.hk,@other.example.hk:user@example.au> ": ["example.au", "AU", "cctld"],

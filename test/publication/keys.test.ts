@@ -17,7 +17,7 @@ import {
   openKeyring,
   readSiteKey,
 } from "../../src/publication/keys.ts";
-import { append, readTip } from "../../src/publication/log.ts";
+import { append, logKey, readTip } from "../../src/publication/log.ts";
 import { feedPrefix } from "../../src/publication/manifest.ts";
 import type { Signer } from "../../src/publication/sign.ts";
 import { readTrust } from "../../src/publication/trust.ts";
@@ -301,9 +301,27 @@ test("a manifest that a publisher still signed with the old key counts once its 
     (await verify(issuer.store, request)).feeds[0]?.problems.map((problem) => problem.code),
     ["retired-key"],
   );
+  const pinned = await verify(issuer.store, { trust: readTrust(issuer.keyring.live), now: later(5) });
+  assert.deepEqual(
+    pinned.feeds[0]?.problems.map((problem) => problem.code),
+    ["retired-key"],
+  );
   assert.equal(await announceRotation(issuer.store, { issuer: "CERT.br", keyring, now: later(6) }), 1);
   assert.ok((await verify(issuer.store, request)).ok);
   assert.equal(await announceRotation(issuer.store, { issuer: "CERT.br", keyring, now: later(7) }), 0);
+});
+
+test("whoever holds a retired key can't change what was published under it", async (t) => {
+  const issuer = await newIssuer(t);
+  const first = await publish(issuer);
+  const { keyring } = await rotate(issuer, later(1));
+  await publish({ ...issuer, keyring }, { now: later(2) });
+  await rm(join(issuer.root, "partners/twcert/spam-sources", logKey(1)));
+  const place = issuer.store.under(feedPrefix("twcert", "spam-sources"));
+  await append(place, { ...first, notes: ["Forged."] }, await oldSigner(keyring, issuer));
+  const report = await verify(issuer.store, { trust: readTrust(jwks(keyring.keys)), now: later(3) });
+  const found = report.feeds[0]?.problems.map((problem) => problem.code).sort();
+  assert.deepEqual(found, ["chain", "cut-off", "retired-key"]);
 });
 
 test("a manifest that was put there under a key retired long ago is never announced as a tip", async (t) => {

@@ -23,9 +23,13 @@ const rfc8037 = {
   x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
 };
 
-async function newPair(alg: "EdDSA" | "ES256") {
+async function newPrivate(alg: "EdDSA" | "ES256"): Promise<Record<string, unknown>> {
   const pair = await generateKeyPair(alg, { extractable: true });
-  const signer = await openSigner({ ...(await exportJWK(pair.privateKey)) });
+  return { ...(await exportJWK(pair.privateKey)) };
+}
+
+async function newPair(alg: "EdDSA" | "ES256") {
+  const signer = await openSigner(await newPrivate(alg));
   return { signer, keyOf: (kid: string) => (kid === signer.kid ? signer.key : undefined) };
 }
 
@@ -149,8 +153,10 @@ test("keys that are private, foreign, misnamed or torn apart are refused", async
     () => parseJwks('{"keys":[]}'),
     (error) => isError(error, "bad-key"),
   );
-  const { signer } = await newPair("EdDSA");
-  await assert.rejects(openSigner({ ...rfc8037, x: signer.key.x }), (error) => isError(error, "bad-key"));
+  for (const alg of ["EdDSA", "ES256"] as const) {
+    const [one, other] = [await newPrivate(alg), await newPrivate(alg)];
+    await assert.rejects(openSigner({ ...one, d: other["d"] }), (error) => isError(error, "bad-key"));
+  }
   await assert.rejects(openSigner(open), (error) => isError(error, "bad-key"));
 });
 

@@ -149,6 +149,22 @@ describe("a small store", () => {
     assert.ok((await check(copy)).ok);
   });
 
+  test("a signature of another payload, and a signature changed anywhere, don't hold", async () => {
+    const [first, tip] = [join(copy, sources, logKey(1)), join(copy, sources, logKey(5))];
+    const { signature } = JSON.parse(await readFile(first, "utf8"));
+    const bytes = await readFile(tip, "utf8");
+    const file = JSON.parse(bytes);
+    const flipped = Buffer.from(file.signature, "base64url");
+    flipped[40] = (flipped[40] ?? 0) ^ 1;
+    for (const other of [signature, flipped.toString("base64url")]) {
+      await writeFile(tip, JSON.stringify({ ...file, signature: other }));
+      const report = await check(join(copy, sources));
+      assert.deepEqual(words(report), ["signature"]);
+      assert.equal(report.feeds[0]?.publications, 4);
+    }
+    await writeFile(tip, bytes);
+  });
+
   test("law: any file that is cut short or grows is noticed", async () => {
     for (const file of await filesBelow(copy)) {
       const path = join(copy, file);

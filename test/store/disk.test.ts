@@ -183,6 +183,7 @@ describe("temporary files", () => {
     const path = root();
     for (const call of calls) {
       await killed(path);
+      assert.equal((await readdir(join(path, ".tmp"))).length, 2);
       await call(openDiskStore(path));
       assert.deepEqual(await readdir(join(path, ".tmp")), []);
     }
