@@ -347,6 +347,7 @@ const fieldList: readonly Field[] = [
     also: { intelmq: "extra.body_sha256" },
   }),
   field("attachment_types", "list", "partner", "Declared media types of attachments.", {
+    attackerWritten: true,
     also: { intelmq: "extra.attachment_types" },
   }),
   field("attachment_sha256", "list", "partner", "SHA-256 of attachments.", {
@@ -550,7 +551,7 @@ export const captureColumns: readonly LakeColumn[] = [
   column("url_economies", "VARCHAR[]", "Distinct known economies of advertised URLs, sorted."),
   column("urls", "VARCHAR[]", "Per advertised URL: url, host, domain, ip, asn, economy, basis."),
   column("subject", "VARCHAR", "Subject, decoded (attacker-written)."),
-  column("charset", "VARCHAR", "Charset declared for the main text."),
+  column("charset", "VARCHAR", "Charset declared for the main text: a known label, or the encoding it is taken for."),
   column("language", "VARCHAR", "Language of the main text."),
   column("message_bytes", "BIGINT", "Size of the message."),
   column("message_kb", "INTEGER", "Size of the message in units of 1,000 bytes, rounded up."),

@@ -8,7 +8,7 @@
  * @see JSON Schema 2020-12; RFC 3339 §5.6, RFC 3986 §3.2.2 (the grammar of IPv6 addresses), RFC 4648 §4
  */
 import { requestResults, requestTypes, services } from "../model.ts";
-import { spoolBounds } from "./spool.ts";
+import { rejectionCodes, spoolBounds } from "./spool.ts";
 
 /** A JSON Schema, as far as this project writes one. */
 export type JsonSchema = { readonly [keyword: string]: unknown };
@@ -135,7 +135,7 @@ export const spoolSchema: JsonSchema = {
       },
     },
     line: {
-      anyOf: ["message", "request", "heartbeat", "unknown"].map((kind) => ({ $ref: `#/$defs/${kind}` })),
+      anyOf: ["message", "request", "heartbeat", "rejected", "unknown"].map((kind) => ({ $ref: `#/$defs/${kind}` })),
     },
     message,
     request: {
@@ -148,11 +148,22 @@ export const spoolSchema: JsonSchema = {
       required: ["kind", "at"],
       properties: { kind: { const: "heartbeat" }, at: { $ref: "#/$defs/instant" } },
     },
+    rejected: {
+      type: "object",
+      description: "A message of an archive that tells no connection: counted in quarantine under its code.",
+      required: ["kind", "code", "reason"],
+      properties: {
+        kind: { const: "rejected" },
+        code: { enum: rejectionCodes },
+        reason: text("Why, in words of ours.", spoolBounds.reason),
+        message: { type: "string", description: "Its raw bytes in base64, kept and not read." },
+      },
+    },
     unknown: {
       type: "object",
       description: "A kind of a later version: counted and kept.",
       required: ["kind"],
-      properties: { kind: { type: "string", not: { enum: ["message", "request", "heartbeat"] } } },
+      properties: { kind: { type: "string", not: { enum: ["message", "request", "heartbeat", "rejected"] } } },
     },
     id: {
       type: "string",

@@ -5,12 +5,14 @@
  * Nothing of a line stands in an error: `reason` and `path` are words of ours, for the line may hold anything.
  */
 import { type ErrorCode, SpampotsError } from "../errors.ts";
+import { plain } from "../log.ts";
 import {
   type Connection,
   earliestInstant,
   latestInstant,
   type MessageRecord,
   type ProxyRequest,
+  type RejectedRecord,
   type RequestRecord,
   requestResults,
   requestTypes,
@@ -31,11 +33,16 @@ export const spoolBounds = {
   recipients: 10_000,
   host: 255,
   method: 32,
+  /** Characters of the reason for which a message of an archive was rejected. */
+  reason: 300,
   /** Bytes of a message; a larger one is refused. */
   messageBytes: 32 * 1024 * 1024,
   /** Greatest count or size that a line may state. */
   count: 2_147_483_647,
 } as const;
+
+/** Codes under which a message of an archive may have been rejected. */
+export const rejectionCodes = ["bad-instant", "bad-address", "bad-message"] as const satisfies readonly ErrorCode[];
 
 type Members = Readonly<Record<string, unknown>>;
 type Writable<T> = { -readonly [name in keyof T]: T[name] };
@@ -90,6 +97,8 @@ export function parseLine(line: string, sensor: string): SpoolRecord {
       return requestRecord(members, sensor);
     case "heartbeat":
       return { kind: "heartbeat", at: instantOf(members, "at", "bad-instant") };
+    case "rejected":
+      return rejectedRecord(members);
     default:
       if (typeof members.kind !== "string") refuse("bad-line", "kind", "must be text");
       return { kind: "unknown" };
@@ -141,6 +150,15 @@ function requestRecord(members: Members, sensor: string): RequestRecord {
   const connection = connectionOf(members, sensor);
   capturedAtOf(members, connection);
   return { kind: "request", ...connection, request: proxyRequestOf(members) };
+}
+
+/** What an archive's message was refused for. Its own bytes may stand beside it, for a better reader; they aren't read. */
+function rejectedRecord(members: Members): RejectedRecord {
+  return {
+    kind: "rejected",
+    code: oneOf(members, "", "code", rejectionCodes) ?? refuse("bad-line", "code", "must be there"),
+    reason: plain(textOf(members, "", "reason", spoolBounds.reason) ?? refuse("bad-line", "reason", "must be there")),
+  };
 }
 
 function connectionOf(members: Members, sensor: string): Connection {

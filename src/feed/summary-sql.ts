@@ -24,25 +24,141 @@ export type SummaryQuestion =
   | "sources"
   | "crossing";
 
-/** The SQL of each question, to follow the engine's `captures` and `requests`. */
-export function summaryQueries(feed: Feed, policy: Policy): Readonly<Record<SummaryQuestion, string>> {
-  const scoped = scopedSql(feed, policy);
+/** Cells of an answer's row: two texts, then up to seven numbers. */
+export const answerCells = ["t1", "t2", "n1", "n2", "n3", "n4", "n5", "n6", "n7"] as const;
+
+/** A question: expressions for the cells (those left out are NULL), what they come from, and the order of the rows. */
+interface Question {
+  readonly cells: Partial<Record<(typeof answerCells)[number], string>>;
+  readonly from: string;
+  /** Over the cells. */
+  readonly order: string;
+  readonly limit?: number;
+}
+
+/**
+ * One SQL text for all questions, to follow the engine's `captures` and `requests`, so that the captures are read once.
+ * Rows are `question, place` and {@link answerCells}, in the order of both.
+ */
+export function summarySql(feed: Feed, policy: Policy): string {
+  const questions = summaryQuestions(policy);
+  const selects = Object.entries(questions).map(([name, { cells, from, order, limit }]) => {
+    const list = answerCells.map(
+      (cell) => `${cells[cell] ?? `CAST(NULL AS ${cell.startsWith("t") ? "VARCHAR" : "BIGINT"})`} AS ${cell}`,
+    );
+    const placed = `SELECT '${name}' AS question, row_number() OVER (ORDER BY ${order}) AS place, ${answerCells.join(", ")} FROM (SELECT ${list.join(", ")} FROM ${from}) q`;
+    return limit === undefined ? placed : `SELECT * FROM (${placed}) p WHERE place <= ${limit}`;
+  });
+  return `${[...scopedCtes(feed, policy)].join(",\n")}\n${selects.join("\nUNION ALL ")}\nORDER BY question, place`;
+}
+
+function summaryQuestions(policy: Policy): Readonly<Record<SummaryQuestion, Question>> {
   const yours = economyHolds(policy, (codes) => `domain_economy IN ${literals(codes)}`);
-  const both = "CAST(sum(is_now) AS BIGINT) AS now, CAST(sum(1 - is_now) AS BIGINT) AS before";
-  const topBoth = `ORDER BY now DESC, before DESC`;
+  const now = "CAST(sum(is_now) AS BIGINT)";
+  const before = "CAST(sum(1 - is_now) AS BIGINT)";
+  const recipients = "CAST(sum(recipients) AS BIGINT)";
+  const largest = (names: string) => `n1 DESC, n2 DESC, ${names}`;
+  const text = (column: string) => `coalesce(max(${column}), '')`;
   return {
-    totals: `${scoped} SELECT is_now, count(*) AS captures, CAST(sum(recipients) AS BIGINT) AS recipients, count(DISTINCT source_ip) AS sources, count(DISTINCT source_asn) AS asns, count(DISTINCT source_economy) AS economies FROM scoped GROUP BY is_now ORDER BY is_now DESC`,
-    connections: `${scoped} SELECT is_now, count(*) AS connections FROM (SELECT DISTINCT is_now, sensor, session FROM scoped) c GROUP BY is_now ORDER BY is_now DESC`,
-    days: `${scoped} SELECT day, count(*) AS captures, CAST(sum(recipients) AS BIGINT) AS recipients, count(DISTINCT source_ip) AS sources, count(DISTINCT sensor) AS sensors FROM scoped WHERE is_now = 1 GROUP BY day ORDER BY day`,
-    economies: `${scoped} SELECT coalesce(source_economy, 'ZZ') AS economy, ${both} FROM scoped GROUP BY coalesce(source_economy, 'ZZ') ${topBoth}, economy LIMIT ${rankRows}`,
-    systems: `${scoped}, hosts AS (SELECT source_asn, max(source_as_name) AS name, max(source_economy) AS economy, source_ip, ${both} FROM scoped WHERE source_asn IS NOT NULL GROUP BY source_asn, source_ip), systems AS (SELECT source_asn, max(name) AS name, max(economy) AS economy, CAST(sum(now) AS BIGINT) AS now, CAST(sum(before) AS BIGINT) AS before, count(*) FILTER (WHERE now > 0) AS sources, count(*) FILTER (WHERE now > 0 AND before = 0) AS fresh, count(*) FILTER (WHERE now = 0) AS gone, count(*) FILTER (WHERE now > 0 AND before > 0) AS persistent FROM hosts GROUP BY source_asn) SELECT source_asn, name, economy, now, before, sources, fresh, gone, persistent FROM systems ${topBoth}, source_asn LIMIT ${rankRows}`,
-    services: `${scoped} SELECT service, abused_port, ${both} FROM scoped GROUP BY service, abused_port ${topBoth}, service, abused_port LIMIT ${rankRows}`,
-    requests: `${requestsSql(policy)} SELECT request_type, request_result, ${both} FROM asked GROUP BY request_type, request_result ${topBoth}, request_type, request_result`,
-    languages: `${scoped} SELECT coalesce(language, '') AS language, ${both} FROM scoped GROUP BY coalesce(language, '') ${topBoth}, language LIMIT ${rankRows}`,
-    domains: `${scoped}, targets AS (SELECT is_now, captured_at, source_ip, ${part("d", 1)} AS domain, ${part("d", 2)} AS domain_economy, CAST(${part("d", 4)} AS BIGINT) AS recipients FROM scoped CROSS JOIN UNNEST(recipient_domains) AS t(d)) SELECT domain, count(*) AS captures, CAST(sum(recipients) AS BIGINT) AS recipients, count(DISTINCT source_ip) AS sources FROM targets WHERE is_now = 1 AND ${yours} GROUP BY domain HAVING count(DISTINCT source_ip) >= ${leastSources} ORDER BY captures DESC, domain LIMIT ${rankRows}`,
-    sources: `${scoped}, hosts AS (SELECT source_ip, max(source_asn) AS asn, max(source_as_name) AS name, max(source_economy) AS economy, count(*) AS captures, CAST(sum(recipients) AS BIGINT) AS recipients, count(DISTINCT day) AS days FROM scoped WHERE is_now = 1 GROUP BY source_ip) SELECT asn, name, economy, captures, recipients, days FROM hosts ORDER BY captures DESC, source_ip LIMIT ${rankRows}`,
-    crossing: `${scoped} SELECT is_now, count(*) AS known, count(*) FILTER (WHERE NOT contains(target_economies, source_economy)) AS crossing FROM scoped WHERE source_economy IS NOT NULL AND array_join(target_economies, '') <> '' GROUP BY is_now ORDER BY is_now DESC`,
+    totals: {
+      cells: {
+        n1: "is_now",
+        n2: "count(*)",
+        n3: recipients,
+        n4: "count(DISTINCT source_ip)",
+        n5: "count(DISTINCT source_asn)",
+        n6: "count(DISTINCT source_economy)",
+      },
+      from: "scoped GROUP BY is_now",
+      order: "n1 DESC",
+    },
+    connections: {
+      cells: { n1: "is_now", n2: "count(*)" },
+      from: "(SELECT DISTINCT is_now, sensor, session FROM scoped) c GROUP BY is_now",
+      order: "n1 DESC",
+    },
+    days: {
+      cells: {
+        n1: "day",
+        n2: "count(*)",
+        n3: recipients,
+        n4: "count(DISTINCT source_ip)",
+        n5: "count(DISTINCT sensor)",
+      },
+      from: "scoped WHERE is_now = 1 GROUP BY day",
+      order: "n1",
+    },
+    economies: {
+      cells: { t1: "coalesce(source_economy, 'ZZ')", n1: now, n2: before },
+      from: "scoped GROUP BY coalesce(source_economy, 'ZZ')",
+      order: largest("t1"),
+      limit: rankRows,
+    },
+    systems: {
+      cells: {
+        t1: text("name"),
+        t2: text("economy"),
+        n1: "CAST(sum(now) AS BIGINT)",
+        n2: "CAST(sum(before) AS BIGINT)",
+        n3: "source_asn",
+        n4: "count(*) FILTER (WHERE now > 0)",
+        n5: "count(*) FILTER (WHERE now > 0 AND before = 0)",
+        n6: "count(*) FILTER (WHERE now = 0)",
+        n7: "count(*) FILTER (WHERE now > 0 AND before > 0)",
+      },
+      from: "hosts WHERE source_asn >= 0 GROUP BY source_asn",
+      order: largest("n3"),
+      limit: rankRows,
+    },
+    services: {
+      cells: { t1: "service", n1: now, n2: before, n3: "CAST(abused_port AS BIGINT)" },
+      from: "scoped GROUP BY service, abused_port",
+      order: largest("t1, n3"),
+      limit: rankRows,
+    },
+    requests: {
+      cells: { t1: "request_type", t2: "request_result", n1: now, n2: before },
+      from: "asked GROUP BY request_type, request_result",
+      order: largest("t1, t2"),
+    },
+    languages: {
+      cells: { t1: "coalesce(language, '')", n1: now, n2: before },
+      from: "scoped GROUP BY coalesce(language, '')",
+      order: largest("t1"),
+      limit: rankRows,
+    },
+    domains: {
+      cells: { t1: "domain", n1: "count(*)", n2: recipients, n3: "count(DISTINCT source_ip)" },
+      from: `targets WHERE ${yours} GROUP BY domain HAVING count(DISTINCT source_ip) >= ${leastSources}`,
+      order: "n1 DESC, t1",
+      limit: rankRows,
+    },
+    sources: {
+      cells: { t1: "name", t2: "economy", n1: "now", n2: "recipients_now", n3: "nullif(source_asn, -1)", n4: "days" },
+      from: "ranked_hosts",
+      order: "n1 DESC, n2 DESC, n3, n4",
+      limit: rankRows,
+    },
+    crossing: {
+      cells: {
+        n1: "is_now",
+        n2: "count(*)",
+        n3: "count(*) FILTER (WHERE NOT contains(target_economies, source_economy))",
+      },
+      from: "scoped WHERE source_economy IS NOT NULL AND array_join(target_economies, '') <> '' GROUP BY is_now",
+      order: "n1 DESC",
+    },
   };
+}
+
+function scopedCtes(feed: Feed, policy: Policy): string[] {
+  return [
+    scopedSql(feed, policy),
+    requestsSql(policy),
+    "hosts AS (SELECT coalesce(source_asn, -1) AS source_asn, source_ip, max(source_as_name) AS name, max(source_economy) AS economy, CAST(sum(is_now) AS BIGINT) AS now, CAST(sum(1 - is_now) AS BIGINT) AS before, CAST(sum(is_now * recipients) AS BIGINT) AS recipients_now, count(DISTINCT CASE WHEN is_now = 1 THEN day END) AS days FROM scoped GROUP BY coalesce(source_asn, -1), source_ip)",
+    "ranked_hosts AS (SELECT coalesce(name, '') AS name, coalesce(economy, '') AS economy, now, recipients_now, source_asn, days FROM hosts WHERE now > 0)",
+    `targets AS (SELECT captured_at, source_ip, ${part("d", 1)} AS domain, ${part("d", 2)} AS domain_economy, CAST(${part("d", 4)} AS BIGINT) AS recipients FROM scoped CROSS JOIN UNNEST(recipient_domains) AS t(d) WHERE is_now = 1)`,
+  ];
 }
 
 function window(policy: Policy): string {

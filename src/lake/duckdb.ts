@@ -21,7 +21,10 @@ const columnsOf: Readonly<Record<Dataset, readonly LakeColumn[]>> = {
   requests: requestColumns,
 };
 
-const macros = ["CREATE OR REPLACE TEMP MACRO array_join(list, separator) AS array_to_string(list, separator)"];
+const macros = [
+  "CREATE OR REPLACE TEMP MACRO array_join(list, separator) AS array_to_string(list, separator)",
+  "SET GLOBAL parquet_metadata_cache = true",
+];
 
 /** Rows in a Parquet row group: small enough that a week's slice of a small economy skips most of a day. */
 const rowGroupRows = 61_440;

@@ -19,6 +19,7 @@ import {
   decodeExclusion,
   type ExclusionRecord,
   encodeRecord,
+  isCompactionKey,
   type LakeFile,
   newestGenerations,
   parseBatchKey,
@@ -124,16 +125,14 @@ export async function openLake(root: string): Promise<Lake> {
       const mixed: string[] = [];
       for (const day of [...days].filter((day) => day >= dayText(from) && day <= dayText(to - 1)).sort()) {
         const files = (await filesOfDay(day, batches)).filter((file) => file.dataset === dataset);
-        whole.push(...files.filter((file) => !isCompacted(file)).map((file) => path(file.key)));
-        mixed.push(...files.filter(isCompacted).map((file) => path(file.key)));
+        whole.push(...files.filter((file) => !isCompactionKey(file.key)).map((file) => path(file.key)));
+        mixed.push(...files.filter((file) => isCompactionKey(file.key)).map((file) => path(file.key)));
       }
       const live = batches.map((record) => `${record.batch}:${record.generation}`);
       return { dataset, whole, mixed, live, overlapping: overlappingBatches(batches) };
     },
   };
 }
-
-const isCompacted = (file: LakeFile) => /\/c[^/]*\.parquet$/.test(file.key);
 
 async function required(store: Store, key: string): Promise<Uint8Array> {
   const bytes = await store.get(key);

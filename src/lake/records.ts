@@ -135,6 +135,22 @@ export function parseBatchKey(key: string): BatchName | undefined {
   return { key, firstDay, lastDay, batch16, generation: Number(generation) };
 }
 
+/** Key of a compacted file: the compaction's number on its day, and the first hex digits of the file's digest. */
+export function compactionKey(file: Pick<LakeFile, "dataset" | "day" | "sha256"> & { number: number }): string {
+  return `${file.dataset}/day=${file.day}/c${fourDigits(file.number)}-${file.sha256.slice(0, 16)}.parquet`;
+}
+
+/** True for a compacted file's key. A batch's key may begin with the same letter: it is a hex digit. */
+export function isCompactionKey(key: string): boolean {
+  return /\/c\d{4,}-[0-9a-f]{16}\.parquet$/.test(key);
+}
+
+/** Batch and generation of a Parquet file's key; `undefined` for any other key, a compaction's among them. */
+export function parseFileKey(key: string): Pick<BatchName, "batch16" | "generation"> | undefined {
+  const [, batch16, generation] = /\/([0-9a-f]{16})-(\d{4})-[0-9a-f]{16}\.parquet$/.exec(key) ?? [];
+  return batch16 === undefined ? undefined : { batch16, generation: Number(generation) };
+}
+
 /** The newest generation of each batch. */
 export function newestGenerations(names: Iterable<BatchName>): BatchName[] {
   const newest = new Map<string, BatchName>();

@@ -5,6 +5,8 @@
  * Every text passes {@link cell}, so that no cell holds a control character: tab, line feed, and the separators of
  * lists and of their parts are ours alone.
  */
+import { encodingOf } from "../capture/charset.ts";
+import { remembered } from "../enrich/recent.ts";
 import { partSeparator } from "../fields.ts";
 import { plain } from "../log.ts";
 import type {
@@ -162,6 +164,25 @@ function connectionCells(
   return { cells, sourceEconomy, destinationEconomy };
 }
 
+/** More labels than mail uses; spammers make up others. */
+const rememberedLabels = 4096;
+
+/**
+ * A declared charset as one of finitely many words: the label itself where it is one of the WHATWG Encoding Standard,
+ * else the encoding that software takes it for, else nothing. It leaves without being common, so nothing that a spammer
+ * could write into it may stay.
+ */
+const knownCharset = remembered(rememberedLabels, (label): string | undefined => {
+  const encoding = encodingOf(label);
+  if (encoding === undefined) return undefined;
+  try {
+    new TextDecoder(label);
+    return label.trim();
+  } catch {
+    return encoding;
+  }
+});
+
 /** The row of a request without a message. `line` is its line in the batch. */
 export function requestRow(line: number, facts: BatchFacts, record: RequestRecord, attributes: Attributes): LakeRow {
   const { cells, sourceEconomy } = connectionCells(line, facts, record, record.connectedAt, record.request, attributes);
@@ -206,7 +227,7 @@ export function captureRow(
     listCell(urlEconomies),
     listCell(urls.map((url) => partsOf(url.url, url.host, url.domain, url.ip, url.asn, url.economy, url.basis))),
     cell(message?.subject),
-    cell(message?.charset),
+    cell(message?.charset === undefined ? undefined : knownCharset(message.charset)),
     cell(message?.language),
     numberCell(bytes),
     numberCell(bytes === undefined ? undefined : Math.ceil(bytes / 1000)),

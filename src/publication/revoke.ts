@@ -7,6 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import { gunzipSync } from "node:zlib";
+import { z } from "zod";
 import { SpampotsError } from "../errors.ts";
 import { parsePeriod } from "../feed/period.ts";
 import { grains } from "../fields.ts";
@@ -15,8 +16,8 @@ import { readBounded } from "./log.ts";
 import { type Artifact, artifactKey, type Manifest } from "./manifest.ts";
 import { putSliceRecord, readSliceRecords } from "./records.ts";
 import type { RenderContext, RenderedArtifact } from "./render.ts";
-import { stixRevocation } from "./stix-revocation.ts";
 import type { SliceWorld } from "./slices.ts";
+import { stixRevocation } from "./stix-revocation.ts";
 
 /** What a revocation comes to: its parts, and how many `revoke` records the slice has. */
 export interface Revocation {
@@ -57,8 +58,7 @@ export async function renderRevocation(
     tlp: newest.tlp,
     columns: [],
     policyDigest: newest.policy.digest,
-    economies:
-      newest.policy.economies === "all" ? "all" : newest.policy.economies.map((economy) => economy.code),
+    economies: newest.policy.economies === "all" ? "all" : newest.policy.economies.map((economy) => economy.code),
     siteKey: world.siteKey,
     issuer: world.issuer,
     // One step after the newest version of any of them: the record that was just put.
@@ -90,16 +90,17 @@ async function* contents(parts: readonly Artifact[], place: Store): AsyncGenerat
 async function latestIndicator(parts: readonly Artifact[], place: Store): Promise<number | undefined> {
   let latest: number | undefined;
   for await (const content of contents(parts, place)) {
-    // One object a line, members in our order: what stix-parts.ts wrote, and its digest holds.
-    for (const [, modified] of Buffer.from(content)
-      .toString()
-      .matchAll(/^\{"type":"indicator",[^\n]*?"modified":"([^"]+)"/gm)) {
-      const at = Date.parse(modified ?? "");
-      if (latest === undefined || at > latest) latest = at;
+    const bundle = bundleSchema.safeParse(JSON.parse(Buffer.from(content).toString()));
+    if (!bundle.success) throw new SpampotsError("bad-manifest", "A withdrawn part is no STIX bundle.");
+    for (const { type, modified } of bundle.data.objects) {
+      if (type === "indicator") latest = Math.max(latest ?? 0, Date.parse(modified ?? ""));
     }
   }
   return latest;
 }
+
+/** As much of a part as must be known to revoke it. */
+const bundleSchema = z.object({ objects: z.array(z.object({ type: z.string(), modified: z.string().optional() })) });
 
 async function contentOf(part: Artifact, place: Store): Promise<Uint8Array> {
   const key = artifactKey(part);

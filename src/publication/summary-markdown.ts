@@ -4,7 +4,10 @@ import type { Figure, Summary } from "./summary.ts";
 
 /** Text in a cell: nothing of it is markup, a link or a line break. */
 function safe(text: string): string {
-  return plain(text).replace(/[\\`*_{}[\]()#+!|<>~^$&:/@]/g, (character) => `&#${character.codePointAt(0)};`);
+  const unlinked = text.startsWith("www.") ? `www&#46;${safe(text.slice(4))}` : undefined;
+  return (
+    unlinked ?? plain(text).replace(/[\\`*_{}[\]()#+!|<>~^$&:/@]/g, (character) => `&#${character.codePointAt(0)};`)
+  );
 }
 
 const number = (value: number) => value.toLocaleString("en-US");

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { dayId, previousPeriod, secondsInstant } from "../feed/period.ts";
-import { type SummaryQuestion, summaryQueries } from "../feed/summary-sql.ts";
+import { answerCells, type SummaryQuestion, summarySql } from "../feed/summary-sql.ts";
 import { coverageOf } from "../lake/coverage.ts";
 import type { Cell } from "../model.ts";
 import type { Rendered } from "./compose.ts";
@@ -87,7 +87,9 @@ export interface Summary {
   }[];
 }
 
-type Answers = Readonly<Record<SummaryQuestion, readonly (readonly Cell[])[]>>;
+/** Rows of answers by the names of their cells. */
+type AnswerRow = Readonly<Partial<Record<(typeof answerCells)[number], Cell>>>;
+type Answers = (question: SummaryQuestion) => readonly AnswerRow[];
 
 /** Asks the summary's questions and writes its files below `folder`. */
 export async function renderSummary(job: SliceJob, folder: string, world: SliceWorld): Promise<Rendered> {
@@ -113,15 +115,18 @@ async function ask({ feed, due }: SliceJob, { lake, engine }: SliceWorld): Promi
   const from = previousPeriod(period).start;
   const captures = await lake.select("captures", input.batches, from, period.end);
   const requests = await lake.select("requests", input.batches, from, period.end);
-  const rows: Partial<Record<SummaryQuestion, Cell[][]>> = {};
-  for (const [question, sql] of Object.entries(summaryQueries(feed, policy))) {
-    const found: Cell[][] = [];
-    for await (const chunk of engine.rows({ captures, requests }, sql)) {
-      for (let row = 0; row < chunk.rows; row += 1) found.push(chunk.columns.map((column) => column[row] ?? null));
+  const found = new Map<string, AnswerRow[]>();
+  for await (const { rows, columns } of engine.rows({ captures, requests }, summarySql(feed, policy))) {
+    const [questions, , ...cells] = columns;
+    for (let row = 0; row < rows; row += 1) {
+      const answer = Object.fromEntries(answerCells.map((name, index) => [name, cells[index]?.[row] ?? null]));
+      const question = String(questions?.[row]);
+      const known = found.get(question);
+      if (known) known.push(answer);
+      else found.set(question, [answer]);
     }
-    rows[question as SummaryQuestion] = found; // the keys are those of summaryQueries
   }
-  return rows as Answers; // every question was asked above
+  return (question) => found.get(question) ?? [];
 }
 
 const count = (cell: Cell | undefined): number => Number(cell ?? 0);
@@ -131,13 +136,15 @@ function figure(now: number, before: number): Figure {
   return { now, before, change_percent: before === 0 ? null : Math.round(((now - before) * 100) / before) };
 }
 
-/** A column of rows `is_now, …` as a figure. */
-function bothOf(rows: readonly (readonly Cell[])[], column: number): Figure {
-  const of = (isNow: number) => count(rows.find((row) => row[0] === isNow)?.[column]);
+type CellName = (typeof answerCells)[number];
+
+/** A cell of rows whose `n1` says whether they are of this period, as a figure. */
+function bothOf(rows: readonly AnswerRow[], cell: CellName): Figure {
+  const of = (isNow: number) => count(rows.find((row) => row.n1 === isNow)?.[cell]);
   return figure(of(1), of(0));
 }
 
-const figureAt = (row: readonly Cell[], column: number): Figure => figure(count(row[column]), count(row[column + 1]));
+const figureOf = (row: AnswerRow): Figure => figure(count(row.n1), count(row.n2));
 
 function summaryOf({ feed, due }: SliceJob, answers: Answers): Summary {
   const { period, policy, input } = due;
@@ -163,57 +170,57 @@ function summaryOf({ feed, due }: SliceJob, answers: Answers): Summary {
       sensor_hours_seen_before: before.seen,
     },
     totals: {
-      captures: bothOf(answers.totals, 1),
-      recipients: bothOf(answers.totals, 2),
-      connections: bothOf(answers.connections, 1),
-      sources: bothOf(answers.totals, 3),
-      asns: bothOf(answers.totals, 4),
-      economies: bothOf(answers.totals, 5),
+      captures: bothOf(answers("totals"), "n2"),
+      recipients: bothOf(answers("totals"), "n3"),
+      connections: bothOf(answers("connections"), "n2"),
+      sources: bothOf(answers("totals"), "n4"),
+      asns: bothOf(answers("totals"), "n5"),
+      economies: bothOf(answers("totals"), "n6"),
     },
-    crossing: { known: bothOf(answers.crossing, 1), differing: bothOf(answers.crossing, 2) },
-    days: answers.days.map((row) => ({
-      day: dayId(count(row[0])),
-      captures: count(row[1]),
-      recipients: count(row[2]),
-      sources: count(row[3]),
-      sensors_reporting: count(row[4]),
+    crossing: { known: bothOf(answers("crossing"), "n2"), differing: bothOf(answers("crossing"), "n3") },
+    days: answers("days").map((row) => ({
+      day: dayId(count(row.n1)),
+      captures: count(row.n2),
+      recipients: count(row.n3),
+      sources: count(row.n4),
+      sensors_reporting: count(row.n5),
     })),
-    source_economies: answers.economies.map((row) => ({ economy: text(row[0]), ...figureAt(row, 1) })),
-    source_asns: answers.systems.map((row) => ({
-      asn: count(row[0]),
-      as_name: text(row[1]),
-      economy: text(row[2]),
-      sources: count(row[5]),
-      new_sources: count(row[6]),
-      gone_sources: count(row[7]),
-      persistent_sources: count(row[8]),
-      ...figureAt(row, 3),
+    source_economies: answers("economies").map((row) => ({ economy: text(row.t1), ...figureOf(row) })),
+    source_asns: answers("systems").map((row) => ({
+      asn: count(row.n3),
+      as_name: text(row.t1),
+      economy: text(row.t2),
+      sources: count(row.n4),
+      new_sources: count(row.n5),
+      gone_sources: count(row.n6),
+      persistent_sources: count(row.n7),
+      ...figureOf(row),
     })),
-    services: answers.services.map((row) => ({
-      service: text(row[0]),
-      abused_port: count(row[1]),
-      ...figureAt(row, 2),
+    services: answers("services").map((row) => ({
+      service: text(row.t1),
+      abused_port: count(row.n3),
+      ...figureOf(row),
     })),
-    requests: answers.requests.map((row) => ({
-      request_type: text(row[0]),
-      result: text(row[1]),
-      ...figureAt(row, 2),
+    requests: answers("requests").map((row) => ({
+      request_type: text(row.t1),
+      result: text(row.t2),
+      ...figureOf(row),
     })),
-    languages: answers.languages.map((row) => ({ language: text(row[0]), ...figureAt(row, 1) })),
-    target_domains: answers.domains.map((row) => ({
-      domain: text(row[0]),
-      captures: count(row[1]),
-      recipients: count(row[2]),
-      sources: count(row[3]),
+    languages: answers("languages").map((row) => ({ language: text(row.t1), ...figureOf(row) })),
+    target_domains: answers("domains").map((row) => ({
+      domain: text(row.t1),
+      captures: count(row.n1),
+      recipients: count(row.n2),
+      sources: count(row.n3),
     })),
-    top_sources: answers.sources.map((row, index) => ({
+    top_sources: answers("sources").map((row, index) => ({
       rank: index + 1,
-      asn: row[0] === null ? null : count(row[0]),
-      as_name: text(row[1]),
-      economy: text(row[2]),
-      captures: count(row[3]),
-      recipients: count(row[4]),
-      days: count(row[5]),
+      asn: row.n3 === null ? null : count(row.n3),
+      as_name: text(row.t1),
+      economy: text(row.t2),
+      captures: count(row.n1),
+      recipients: count(row.n2),
+      days: count(row.n4),
     })),
   };
 }

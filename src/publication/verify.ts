@@ -136,12 +136,7 @@ function checkKeys(
   const last = chain.announcements.at(-1);
   if (chain.broken !== undefined)
     return { problems: [{ code: "keys-broken", sentence: chain.broken, where }], notes: [] };
-  if (last === undefined) {
-    return {
-      problems: [],
-      notes: prefix.hasKeys ? [`${where} holds no announcement of keys: only the keys that were given count.`] : [],
-    };
-  }
+  if (last === undefined) return { problems: [], notes: keyNotes(prefix, trust) };
   if (prefix.partner !== undefined && last.said.partner !== prefix.partner) {
     return {
       problems: [
@@ -163,6 +158,15 @@ function checkKeys(
       ? []
       : [`${where}: the live key was announced by the one before and hasn't taken over yet.`];
   return { problems: [], notes: unfinished };
+}
+
+/** What to know where there are no announcements. */
+function keyNotes(prefix: Prefix, trust: Trust): string[] {
+  if (prefix.hasKeys)
+    return [`${prefix.place}keys/ holds no announcement of keys: only the keys that were given count.`];
+  const hint =
+    "A thumbprint alone doesn't prove one feed's folder: give the JWK set, or verify the prefix that holds keys/.";
+  return trust.keys.length === 0 ? [hint] : [];
 }
 
 /** A feed that an announcement or the partner knows of, and that isn't there at all. */

@@ -211,6 +211,8 @@ test("the id is of the bytes and the instant", () => {
   const text = `${received("61.1.2.3")}\r\nbody`;
   assert.equal(record(text).id, record(text, { sensor: "sp-08" }).id);
   assert.notEqual(record(text).id, record(`${text}!`).id);
+  const undated = "Received: from a ([61.1.2.3]) by b with SMTP\r\n\r\n";
+  assert.notEqual(record(undated, { fallbackAt: at }).id, record(undated, { fallbackAt: at + 1000 }).id);
 });
 
 test("what the sender may have written is not believed", () => {

@@ -57,6 +57,9 @@ const ipv4Forms: Readonly<Record<string, (address: string) => string>> = {
   "base64 with a port": (address) => base64("proxy=", address, ":1080"),
   percent: (address) => percent(address),
   "percent, dots alone": (address) => address.replaceAll(".", "%2E"),
+  "base64 after one letter": (address) => `x${base64("", address, "")}`,
+  "base64 after two letters": (address) => `xx${base64("", address, "")}`,
+  "base64 after three letters": (address) => `xxx${base64("", address, "")}`,
   "percent, twice": (address) => percent(percent(address)),
   "percent over base64": (address) => percent(base64("id=", address, "!")),
 };
@@ -207,6 +210,7 @@ test("a number ends where its digits end", () => {
     "1.2-3.4",
     "1.2.3 .4",
     "1.2.3.1234",
+    "1.2.3.260",
     "169090600",
     "116909060",
     "1690906",
@@ -304,6 +308,9 @@ test("a pass leaves nothing behind that changes the next", () => {
     assert.equal(patterns.hits(first), false);
     assert.equal(patterns.hits(second), false);
     assert.equal(patterns.hits(` ${second}`), false);
+    // What would go on where the first text ended.
+    assert.equal(patterns.hits("z".repeat(first.length) + second), false);
+    assert.equal(patterns.hits(`${"z".repeat(first.length - 1)}${first.at(-1)}${second}`), false);
   }
 });
 

@@ -163,6 +163,7 @@ const clients: readonly (readonly [server: string, header: string, address: stri
     "61.1.2.3",
     "a.b",
   ],
+  ["a HELO with parentheses", `from a (b [9.9.9.9]) (rev [61.1.2.3]) by h with SMTP id 1; ${date}`, "61.1.2.3", "a"],
   [
     "date after a comment with a semicolon",
     `from a.b (rev [61.1.2.3]) by h (x; y) with SMTP id 1; ${date} (envelope-from <a;b@c>)`,

@@ -84,6 +84,7 @@ test("sensors are told apart", () => {
   const two = (first: string, second: string) =>
     problemsOf(`sensors:\n- {id: a, addresses: [{${first}}]}\n- {id: b, addresses: [{${second}}]}`).join();
   assert.match(two("address: 192.0.2.1", "address: '::ffff:192.0.2.1'"), /^3 sensors\[1\].addresses\[0\]: Another/);
+  assert.deepEqual(problemsOf("sensors: [{id: a, addresses: [{address: 192.0.2.1}, {address: 192.0.2.1}]}]"), []);
   assert.equal(two("address: 192.0.2.1, to: 2026-06-01", "address: 192.0.2.1, from: 2026-06-01"), "");
   assert.match(two("address: 192.0.2.1, to: 2026-06-02", "address: 192.0.2.1, from: 2026-06-01"), /Another/);
 });

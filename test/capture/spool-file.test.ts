@@ -4,8 +4,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { constants, gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
+import { decompressed, decompressorFor } from "../../src/capture/decompress.ts";
 import { LineBlocks, linesOf } from "../../src/capture/lines.ts";
 import { fileDigest, type SpoolLimits, spoolBlocks, spoolLimits, spoolRecords } from "../../src/capture/spool-file.ts";
 import { isError } from "../../src/errors.ts";
@@ -162,6 +164,33 @@ for (const [end, pack] of packings.slice(1)) {
     }
   });
 
+  test(`${end}: a slow reader gets as much of a broken file as a fast one`, async () => {
+    const broken = Buffer.from(packed.subarray(0, Math.floor(packed.length * 0.9)));
+    broken[broken.length - 20] = (broken[broken.length - 20] ?? 0) ^ 0x55;
+    const open = decompressorFor(end);
+    assert.ok(open !== undefined);
+    const lengths = await Promise.all(
+      [0, 1].map(async (pause) => {
+        let length = 0;
+        async function* chunks() {
+          yield broken;
+        }
+        try {
+          for await (const chunk of decompressed(chunks(), open, 1e9)) {
+            length += chunk.length;
+            if (pause > 0) await setTimeout(pause);
+          }
+        } catch (error) {
+          assert.ok(isError(error, "bad-compression"));
+          return length;
+        }
+        return -1;
+      }),
+    );
+    assert.equal(lengths[0], lengths[1]);
+    assert.ok((lengths[0] ?? 0) > 1_500_000, `only ${lengths[0]} bytes`);
+  });
+
   test(`${end}: several streams in one file are read to the end`, async () => {
     const halves = [`${header}\n${texts.slice(0, 100).join("\n")}`, `\n${texts.slice(100, 200).join("\n")}\n`];
     const bytes = Buffer.concat(halves.map((half) => pack(Buffer.from(half))));
@@ -174,6 +203,17 @@ for (const [end, pack] of packings.slice(1)) {
     await assertSalvaged(Buffer.concat([packed, Buffer.from("something else")]), 39_000);
     await assertSalvaged(Buffer.concat([packed, packed.subarray(0, 3)]), 39_000);
     await assertSalvaged(Buffer.concat([packed, Buffer.alloc(20)]), 40_000);
+  });
+
+  test(`${end}: the digest of a large broken file is of all its bytes`, async () => {
+    const noise = createHash("shake256", { outputLength: 3_000_000 }).update("noise").digest().toString("hex");
+    const large = pack(Buffer.from(`${header}\n{"kind":"x","noise":"${noise}"}\n`));
+    large.fill(0, 500_000, 500_100);
+    assert.ok(large.length > 2_500_000);
+    const reading = await readAll(file(`large${end}`, large));
+    assert.match(reading.lines.at(-1) ?? "", /^\d!bad-compression/);
+    assert.equal(reading.batch, sha256(large));
+    assert.equal(reading.bytes, large.length);
   });
 
   test(`${end}: broken from the start is no spool file`, async () => {

@@ -11,14 +11,14 @@ import { csvFile, later, newIssuer, publish, stixFile, testNow, withdrawal } fro
 
 const here = import.meta.dirname;
 /** A Python with joserfc; `.ci/run` names one in a virtual environment. */
-const python = process.env["PYTHON"] ?? "python3";
+const python = process.env.PYTHON ?? "python3";
 
 const ways = [
   {
     name: "openssl and jq",
     command: [join(here, "verify-with-openssl.sh")],
-    present: () => ["openssl", "jq", "basenc"].every((tool) => spawnSync("which", [tool]).status === 0),
-    missing: "openssl, jq or basenc isn't installed",
+    present: () => ["openssl", "jq", "base64"].every((tool) => spawnSync("which", [tool]).status === 0),
+    missing: "openssl, jq or base64 isn't installed",
   },
   {
     name: "Python and joserfc",
@@ -92,3 +92,18 @@ for (const { name, command, present, missing } of ways) {
     assert.match(run(sources, jwks).said, /2 is missing/);
   });
 }
+
+test("the partner guide shows these scripts as they are", async () => {
+  const guide = await readFile(join(here, "../../docs/partner-guide.md"), "utf8");
+  for (const script of ["verify-with-openssl.sh", "verify_with_python.py"]) {
+    assert.ok(guide.includes(await readFile(join(here, script), "utf8")), script);
+  }
+});
+
+test("the partner guide explains every word that verify says", async () => {
+  const guide = await readFile(join(here, "../../docs/partner-guide.md"), "utf8");
+  const report = await readFile(join(here, "../../src/publication/verify-report.ts"), "utf8");
+  const words = [...report.matchAll(/^ {2}\| "([a-z-]+)"/gm)].map((match) => match[1]);
+  assert.equal(words.length, 17);
+  for (const word of words) assert.match(guide, new RegExp(`^\\| \`${word}\` \\| `, "m"));
+});

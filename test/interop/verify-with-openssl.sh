@@ -10,83 +10,91 @@ set -eu
 feed=$1 jwks=$2 announcements=${3:-}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+tab=$(printf '\t')
 fail() { echo "WRONG: $*" >&2; exit 1; }
-
-# Strict base64url to bytes: what comes back must be spelled the same.
-decode() {
-  printf '%s' "$1" | basenc --base64url -d -i > "$2" 2>/dev/null || { pad=$1; while [ $(( ${#pad} % 4 )) -ne 0 ]; do pad="$pad="; done
-    printf '%s' "$pad" | basenc --base64url -d > "$2" || fail "not base64url"; }
-  [ "$(basenc --base64url -w0 < "$2" | tr -d =)" = "$1" ] || fail "not strict base64url"
-}
-
-# The public key of a kid as PEM: twelve constant bytes (RFC 8410) and the 32 bytes of x.
-key_of() {
-  x=$(jq -er --arg kid "$1" '[.keys[] | select(.kid == $kid and .kty == "OKP" and .crv == "Ed25519")] | if length == 1 then .[0].x else error("?") end' "$jwks") || fail "key $1 isn't in $jwks"
-  print=$(printf '{"crv":"Ed25519","kty":"OKP","x":"%s"}' "$x" | openssl dgst -sha256 -binary | basenc --base64url | tr -d =)
-  [ "$print" = "$1" ] || fail "key $1 isn't what its name says (RFC 7638)"
-  decode "$x" "$work/x"
-  { echo "-----BEGIN PUBLIC KEY-----"; { printf '\060\052\060\005\006\003\053\145\160\003\041\000'; cat "$work/x"; } | base64; echo "-----END PUBLIC KEY-----"; } > "$work/key.pem"
-}
-
-# Checks the signature of a JWS file; leaves its payload in $work/payload and the kid in $kid.
-open_jws() {
-  protected=$(jq -er .protected "$1"); payload=$(jq -er .payload "$1"); signature=$(jq -er .signature "$1")
-  jq -e 'keys == ["payload","protected","signature"]' "$1" > /dev/null || fail "$1 has other members"
-  decode "$protected" "$work/header"; decode "$payload" "$work/payload"; decode "$signature" "$work/signature"
-  jq -e --arg typ "$2" 'keys == ["alg","kid","typ"] and .alg == "EdDSA" and .typ == $typ' "$work/header" > /dev/null || fail "$1 has another header"
-  kid=$(jq -r .kid "$work/header")
-  key_of "$kid"
-  printf '%s.%s' "$protected" "$payload" > "$work/input"
-  openssl pkeyutl -verify -pubin -inkey "$work/key.pem" -rawin -in "$work/input" -sigfile "$work/signature" > /dev/null || fail "the signature of $1 doesn't hold"
-}
 digest() { openssl dgst -sha256 -r "$1" | cut -d' ' -f1; }
-is_live() { jq -e --arg kid "$1" 'any(.keys[]; .kid == $kid and (has("retired_at") | not))' "$jwks" > /dev/null; }
 
-# Tips that a live key vouches for: in the last announcement that one signed, or in one before it.
-: > "$work/tips"
+# Bytes to base64url.
+encode() { base64 | tr '+/' '-_' | tr -d '=\n'; }
+
+# Strict base64url ($1) to bytes (file $2): what comes back must be spelled the same.
+decode() {
+  case $((${#1} % 4)) in 2) padding="==" ;; 3) padding="=" ;; *) padding="" ;; esac
+  printf '%s%s' "$1" "$padding" | tr -- '-_' '+/' | base64 -d > "$2" 2> /dev/null || fail "not base64url"
+  [ "$(encode < "$2")" = "$1" ] || fail "not strict base64url"
+}
+
+# The issuer's keys as PEM: twelve constant bytes (RFC 8410) and the 32 bytes of x. A key's name is its RFC 7638 thumbprint.
+jq -r '.keys[] | select(.kty == "OKP" and .crv == "Ed25519") | [.kid, .x, has("retired_at")] | @tsv' "$jwks" > "$work/keys"
+while IFS="$tab" read -r kid x retired; do
+  name=$(printf '{"crv":"Ed25519","kty":"OKP","x":"%s"}' "$x" | openssl dgst -sha256 -binary | encode)
+  [ "$name" = "$kid" ] || fail "the key $kid isn't what its name says"
+  decode "$x" "$work/x"
+  { echo "-----BEGIN PUBLIC KEY-----"
+    { printf '\060\052\060\005\006\003\053\145\160\003\041\000'; cat "$work/x"; } | base64
+    echo "-----END PUBLIC KEY-----"; } > "$work/$kid.pem"
+  if [ "$retired" = false ]; then : > "$work/$kid.live"; fi
+done < "$work/keys"
+
+# Checks the signature of the JWS file $1, made for the use $2; leaves its payload in $work/payload and the key's name in $kid.
+open_jws() {
+  parts=$(jq -er 'if keys == ["payload","protected","signature"] then [.protected, .payload, .signature] | @tsv else error("?") end' "$1") || fail "$1 has other members"
+  IFS="$tab" read -r protected payload signature << END
+$parts
+END
+  decode "$protected" "$work/header"; decode "$payload" "$work/payload"; decode "$signature" "$work/signature"
+  kid=$(jq -er --arg typ "$2" 'if keys == ["alg","kid","typ"] and .alg == "EdDSA" and .typ == $typ then .kid else error("?") end' "$work/header") || fail "$1 has another header"
+  case $kid in */* | .*) fail "$1 names no key" ;; esac
+  [ -f "$work/$kid.pem" ] || fail "the key $kid isn't in $jwks"
+  printf '%s.%s' "$protected" "$payload" > "$work/input"
+  openssl pkeyutl -verify -pubin -inkey "$work/$kid.pem" -rawin -in "$work/input" -sigfile "$work/signature" > /dev/null || fail "the signature of $1 doesn't hold"
+}
+
+# Publications that announcements state, up to the last announcement that a live key signed.
+: > "$work/tips"; : > "$work/vouched"
 if [ -n "$announcements" ]; then
-  previous=null n=0 vouched=0
+  previous=null n=0
   for file in "$announcements"/*.jws; do
     n=$((n + 1))
     [ "$(basename "$file")" = "$(printf '%08d.jws' "$n")" ] || fail "announcement $n is missing"
     open_jws "$file" spampots-keys+jws
     [ "$(jq -r .previous_sha256 "$work/payload")" = "$previous" ] || fail "announcement $n doesn't follow the one before it"
     previous=$(digest "$work/payload")
-    jq -r '.tips[] | .payload_sha256' "$work/payload" >> "$work/tips"
-    if is_live "$kid"; then vouched=$(wc -l < "$work/tips"); fi
+    jq -r '.tips[].payload_sha256' "$work/payload" >> "$work/tips"
+    if [ -f "$work/$kid.live" ]; then cp "$work/tips" "$work/vouched"; fi
   done
-  head -n "$vouched" "$work/tips" > "$work/vouched"; mv "$work/vouched" "$work/tips"
 fi
 
-sequence=0 previous=null counts=0 artifacts=0 gone=0 : > "$work/expected"
+sequence=0 previous=null counts=0
+: > "$work/artifacts"; : > "$work/withdrawn"
 for file in "$feed"/log/*.jws; do
   sequence=$((sequence + 1))
   [ "$(basename "$file")" = "$(printf '%08d.jws' "$sequence")" ] || fail "publication $sequence is missing"
   open_jws "$file" spampots-manifest+jws
-  jq -e --argjson n "$sequence" '.type == "spampots-manifest" and .sequence == $n' "$work/payload" > /dev/null || fail "$file is of another number"
-  [ "$(jq -r .previous_sha256 "$work/payload")" = "$previous" ] || fail "publication $sequence doesn't follow the one before it"
-  place=$(jq -r '[.issuer, .partner, .feed] | @tsv' "$work/payload")
+  facts=$(jq -er 'if .type == "spampots-manifest" then [.sequence, (.previous_sha256 // "null"), (.next_by // "none"), .issuer, .partner, .feed] | @tsv else error("?") end' "$work/payload") || fail "$file is no manifest"
+  IFS="$tab" read -r number follows next_by place << END
+$facts
+END
+  [ "$number" = "$sequence" ] || fail "$file is of another number"
+  [ "$follows" = "$previous" ] || fail "publication $sequence doesn't follow the one before it"
   [ "${first:=$place}" = "$place" ] || fail "publication $sequence is of another issuer, partner or feed"
   previous=$(digest "$work/payload")
-  if is_live "$kid" || grep -qx "$previous" "$work/tips"; then counts=$sequence; fi
+  if [ -f "$work/$kid.live" ] || grep -qx "$previous" "$work/vouched"; then counts=$sequence; fi
+  jq -r '.artifacts[] as $a | [.sequence, .retain_until, $a.sha256, $a.bytes, $a.sha256[0:16] + "-" + $a.name] | @tsv' "$work/payload" >> "$work/artifacts"
   jq -r '(.withdraws.sequences // [])[]' "$work/payload" >> "$work/withdrawn"
-  jq -r '.artifacts[] | [.sha256, .bytes, .sha256[0:16] + "-" + .name] | @tsv' "$work/payload" |
-    sed "s/^/$sequence	$(jq -r .retain_until "$work/payload")	/" >> "$work/expected"
-  next_by=$(jq -r '.next_by // ""' "$work/payload")
 done
-[ "$sequence" -gt 0 ] || fail "the log is empty"
 [ "$counts" -eq "$sequence" ] || fail "publications $((counts + 1)) to $sequence are signed by a retired key, and nothing by a live one reaches them"
 
-now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
-while IFS='	' read -r number retain sha256 bytes name; do
+now=$(date -u +%Y-%m-%dT%H:%M:%SZ) there=0 gone=0
+while IFS="$tab" read -r number retain_until sha256 bytes name; do
   path="$feed/artifacts/$name"
   if [ -f "$path" ]; then
     [ "$(wc -c < "$path")" -eq "$bytes" ] && [ "$(digest "$path")" = "$sha256" ] || fail "$path isn't what was signed"
-    artifacts=$((artifacts + 1))
-  elif grep -qx "$number" "$work/withdrawn" || ! expr "$now" \< "$retain" > /dev/null; then gone=$((gone + 1))
+    there=$((there + 1))
+  elif grep -qx "$number" "$work/withdrawn" || ! expr "$now" \< "$retain_until" > /dev/null; then gone=$((gone + 1))
   else fail "$path of publication $number is missing"
   fi
-done < "$work/expected"
+done < "$work/artifacts"
 
-echo "Holds: $sequence publications of $(printf '%s' "$first" | tr '\t' ' '), $artifacts artifacts ($gone expired or withdrawn)."
-[ -z "$next_by" ] || ! expr "$next_by" \< "$now" > /dev/null || fail "another publication was promised by $next_by and isn't there"
+echo "Holds: $sequence publications of $(echo "$first" | tr '\t' ' '), $there artifacts ($gone expired or withdrawn)."
+[ "$next_by" = none ] || ! expr "$next_by" \< "$now" > /dev/null || fail "another publication was promised by $next_by and isn't there"

@@ -6,7 +6,8 @@ import { type TestContext, test } from "node:test";
 import { isError } from "../../src/errors.ts";
 import { announcedKeys, announceRotation, ensureAnnounced, publishedJwks } from "../../src/publication/announce.ts";
 import { readOwnTip } from "../../src/publication/behind.ts";
-import { readChain } from "../../src/publication/chain.ts";
+import { announcementSchema, readChain } from "../../src/publication/chain.ts";
+import { encodeExact } from "../../src/publication/exact-json.ts";
 import { jwks, parseJwks } from "../../src/publication/jwk.ts";
 import {
   beginRotation,
@@ -309,6 +310,47 @@ test("a manifest that a publisher still signed with the old key counts once its 
   assert.equal(await announceRotation(issuer.store, { issuer: "CERT.br", keyring, now: later(6) }), 1);
   assert.ok((await verify(issuer.store, request)).ok);
   assert.equal(await announceRotation(issuer.store, { issuer: "CERT.br", keyring, now: later(7) }), 0);
+});
+
+test("a chain of announcements is read as far as it holds, and what is wrong with the next is said", async (t) => {
+  const issuer = await newIssuer(t);
+  await publish(issuer);
+  const { keyring } = await rotate(issuer, later(1));
+  const place = issuer.store.under("partners/twcert");
+  const [first, second, third] = (await readChain(place)).announcements;
+  const [old, live] = [await oldSigner(keyring, issuer), await keyring.signerOf(keyring.live)];
+  assert.ok(first && second && third && live);
+  const [oldKey, liveKey] = third.said.keys;
+  assert.ok(oldKey && liveKey);
+  const cases: readonly [RegExp | undefined, Signer, object][] = [
+    [undefined, live, {}],
+    [/doesn't follow/, live, { previous_sha256: first.payloadSha256 }],
+    [/doesn't follow/, live, { previous_sha256: null }],
+    [/another number/, live, { n: 4 }],
+    [/another issuer or partner/, live, { issuer: "Somebody" }],
+    [/another issuer or partner/, live, { partner: "jpcert" }],
+    [/leaves out or changes/, live, { keys: [liveKey] }],
+    [/leaves out or changes/, live, { keys: [{ ...oldKey, from: "2020-01-01T00:00:00Z" }, liveKey] }],
+    [/leaves out or changes/, live, { keys: [{ ...oldKey, retired_at: "2026-11-17T00:00:00Z" }, liveKey] }],
+    [/isn't signed by the key that was live/, old, {}],
+  ];
+  for (const [broken, signer, change] of cases) {
+    await issuer.store.delete("partners/twcert/keys/00000003.jws");
+    const file = await signer.sign(encodeExact(announcementSchema, { ...third.said, ...change }), "spampots-keys+jws");
+    await place.putOnce("keys/00000003.jws", file);
+    const chain = await readChain(place);
+    assert.equal(chain.announcements.length, broken ? 2 : 3);
+    assert.match(chain.broken ?? "", broken ?? /^$/);
+    const report = await verify(place, { trust: readTrust(jwks(keyring.keys)), now: later(3) });
+    assert.equal(report.ok, broken === undefined);
+    if (broken)
+      assert.deepEqual(
+        report.problems.map((problem) => problem.code),
+        ["keys-broken"],
+      );
+  }
+  const contradictory = { ...third.said, live: oldKey.kid };
+  assert.throws(() => encodeExact(announcementSchema, contradictory));
 });
 
 test("whoever holds a retired key can't change what was published under it", async (t) => {

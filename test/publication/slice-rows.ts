@@ -206,7 +206,7 @@ function urlRows(count: number): MadeRow[] {
         redacted: host === null ? "url_host;url" : "",
       },
     };
-  }).sort((a, b) => (`${a.cells["url_host"]}${a.key}` < `${b.cells["url_host"]}${b.key}` ? -1 : 1));
+  }).sort((a, b) => (`${a.cells.url_host}${a.key}` < `${b.cells.url_host}${b.key}` ? -1 : 1));
 }
 
 const subjects = [

@@ -244,6 +244,7 @@ describe("a small store", () => {
     assert.deepEqual([...new Set(words(none))].sort(), ["keys-unproven", "retired-key"]);
     const feed = await check(join(issuer.root, sources), { trust: readTrust(stranger.keyring.live) });
     assert.deepEqual(words(feed), ["unknown-key"]);
+    assert.match(notesOf(feed).join(), /give the JWK set/);
     assert.match(
       feed.feeds[0]?.problems[0]?.sentence ?? "",
       /^Publications 1 to 5 are signed by the key .{43}, which isn't known\.$/,

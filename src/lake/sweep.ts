@@ -1,0 +1,99 @@
+/**
+ * Which files of the lake nothing needs any more: those that no record names (left by a killed ingest or compaction),
+ * those that a newer generation or a compaction replaced, and days that are no longer retained. Records are never
+ * deleted: they say what there was.
+ *
+ * @see design §3 point 2
+ */
+import { dayMs } from "../model.ts";
+import type { StoreEntry } from "../store/store.ts";
+import { daysOf, recordsOfDay } from "./days.ts";
+import type { Lake } from "./lake.ts";
+import { type BatchName, datasets, parseBatchKey, parseFileKey, retainedFrom } from "./records.ts";
+
+/** A Parquet file that can go, and why. */
+export interface DeadFile {
+  readonly why: "unnamed" | "replaced" | "expired";
+  readonly entry: StoreEntry;
+}
+
+/** A batch's newest generation, and when it was committed. */
+interface Committed {
+  readonly name: BatchName;
+  readonly at: number;
+}
+
+/**
+ * Files that can go, day by day. Nobody may still write or read them: an unnamed file is a day old, and what replaced a
+ * file is. A day is deleted a day after publishing ceased to read it.
+ *
+ * @throws SpampotsError `lake-damaged` where a record can't be read: nothing of its day can be told then.
+ */
+export async function* deadFiles(
+  lake: Lake,
+  { now, retainDays }: { readonly now: number; readonly retainDays: number },
+): AsyncGenerator<DeadFile> {
+  const newest = await newestCommitted(lake);
+  const retained = retainedFrom(now, retainDays) - dayMs;
+  for (const day of await daysOf(lake)) {
+    const expired = Date.parse(day) + dayMs <= retained;
+    const fate = expired ? undefined : await fateOfDay(lake, day, newest);
+    for (const dataset of datasets) {
+      for await (const entry of lake.store.list(`${dataset}/day=${day}/`)) {
+        if (fate === undefined) yield { why: "expired", entry };
+        else if (!fate.visible.has(entry.key)) {
+          const since = fate.replacedAt(entry.key);
+          if (Math.max(since ?? 0, entry.modifiedAt) > now - dayMs) continue;
+          yield { why: since === undefined ? "unnamed" : "replaced", entry };
+        }
+      }
+    }
+  }
+}
+
+/** When each batch was first committed, by the first 16 hex digits of its id: for how long its raw file was kept. */
+export async function firstCommits(lake: Lake): Promise<ReadonlyMap<string, number>> {
+  const first = new Map<string, number>();
+  for await (const { key, modifiedAt } of lake.store.list("batches/")) {
+    const name = parseBatchKey(key);
+    if (name) first.set(name.batch16, Math.min(modifiedAt, first.get(name.batch16) ?? modifiedAt));
+  }
+  return first;
+}
+
+async function newestCommitted(lake: Lake): Promise<ReadonlyMap<string, Committed>> {
+  const newest = new Map<string, Committed>();
+  for await (const { key, modifiedAt } of lake.store.list("batches/")) {
+    const name = parseBatchKey(key);
+    if (name === undefined || (newest.get(name.batch16)?.name.generation ?? 0) > name.generation) continue;
+    newest.set(name.batch16, { name, at: modifiedAt });
+  }
+  return newest;
+}
+
+interface DayFate {
+  readonly visible: ReadonlySet<string>;
+  /** When a file was replaced; `undefined` for one that no record ever named. */
+  replacedAt(key: string): number | undefined;
+}
+
+async function fateOfDay(lake: Lake, day: string, newest: ReadonlyMap<string, Committed>): Promise<DayFate> {
+  const names = [...newest.values()].map(({ name }) => name);
+  const records = await recordsOfDay(lake, names, day);
+  const visible = new Set((await lake.filesOfDay(day, records)).map((file) => file.key));
+  const replaced = new Map<string, number>();
+  for (const { file, replaces } of await lake.compactions(day)) {
+    // A compaction's file is put just before its record; where it is gone too, that was long ago.
+    const at = (await lake.store.stat(file.key))?.modifiedAt ?? 0;
+    for (const key of replaces) replaced.set(key, at);
+  }
+  return {
+    visible,
+    replacedAt(key) {
+      const file = parseFileKey(key);
+      const later = file && newest.get(file.batch16);
+      if (later !== undefined && file !== undefined && later.name.generation > file.generation) return later.at;
+      return replaced.get(key);
+    },
+  };
+}

@@ -1,0 +1,176 @@
+/**
+ * The story of upkeep: deletes what nothing needs any more from store, lake, `done/` and temporary folders. What it
+ * deletes follows from manifests, records and times alone, so that it can be killed anywhere and run again. Manifests
+ * and records are never deleted.
+ *
+ * @see design §3 points 2, 10 and 13
+ */
+import { readdir, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Lake } from "../lake/lake.ts";
+import { deadFiles, firstCommits } from "../lake/sweep.ts";
+import type { Log } from "../log.ts";
+import { dayMs } from "../model.ts";
+import type { Settings } from "../settings.ts";
+import type { Store } from "../store/store.ts";
+import { sweepTemporary, temporaryFolder } from "../store/temporary.ts";
+import { announcedKeys } from "./announce.ts";
+import type { PublicKey } from "./jwk.ts";
+import { feedPrefix } from "./manifest.ts";
+import { deadArtifacts } from "./sweep-artifacts.ts";
+
+/** What is swept, in the order of the work. */
+export const sweepKinds = [
+  "expired artifacts",
+  "withdrawn artifacts",
+  "orphaned artifacts",
+  "unnamed lake files",
+  "replaced lake files",
+  "expired lake files",
+  "raw files",
+  "temporary files",
+] as const;
+export type SweepKind = (typeof sweepKinds)[number];
+
+export interface SweepWorld {
+  readonly store: Store;
+  readonly lake: Lake;
+  /** Public keys that may have signed manifests. */
+  readonly keys: readonly PublicKey[];
+  readonly settings: Pick<Settings, "data" | "store" | "lake" | "tables" | "done" | "retainRawDays" | "retainLakeDays">;
+  /** Milliseconds since 1970 UTC. */
+  readonly now: number;
+  readonly log: Log;
+  /** Told which place is looked at. */
+  readonly onProgress?: (place: string) => void;
+}
+
+/** Files and their bytes. */
+export interface Swept {
+  readonly files: number;
+  readonly bytes: number;
+}
+
+export interface SweepReport {
+  readonly kinds: Readonly<Record<SweepKind, Swept>>;
+  /** Places where nothing could be told, and so nothing was deleted. */
+  readonly failures: readonly { readonly place: string; readonly error: unknown }[];
+}
+
+/** Sweeps everything; with `dry` nothing is deleted, and the report says what would be. What fails stops only its place. */
+export async function sweep(world: SweepWorld, { dry = false } = {}): Promise<SweepReport> {
+  const run = new SweepRun(world, dry);
+  for await (const partner of world.store.children("partners/")) {
+    const keys = [...world.keys, ...(await announcedKeys(world.store.under(`partners/${partner}`)))];
+    for await (const feed of world.store.children(`partners/${partner}/`)) {
+      if (feed !== "keys") await run.at(feedPrefix(partner, feed), (place) => run.feed(place, keys));
+    }
+  }
+  await run.at("lake", () => run.lake());
+  await run.at("done", () => run.raw());
+  await run.at("temporary files", () => run.temporary());
+  return run;
+}
+
+class SweepRun implements SweepReport {
+  readonly kinds: Record<SweepKind, Swept>;
+  readonly failures: { place: string; error: unknown }[] = [];
+  readonly #world: SweepWorld;
+  readonly #dry: boolean;
+
+  constructor(world: SweepWorld, dry: boolean) {
+    this.#world = world;
+    this.#dry = dry;
+    const none = sweepKinds.map((kind) => [kind, { files: 0, bytes: 0 }]);
+    this.kinds = Object.fromEntries(none) as Record<SweepKind, Swept>; // one entry for each kind, by the line above
+  }
+
+  async at(place: string, work: (place: string) => Promise<void>): Promise<void> {
+    this.#world.onProgress?.(place);
+    try {
+      await work(place);
+    } catch (error) {
+      this.failures.push({ place, error });
+      this.#world.log.error({ place, err: error }, "not swept");
+    }
+  }
+
+  async feed(prefix: string, keys: readonly PublicKey[]): Promise<void> {
+    const { store, now } = this.#world;
+    const place = store.under(prefix);
+    const dead = await deadArtifacts(place, (kid) => keys.find((key) => key.kid === kid), now);
+    for (const { fate, entry } of dead) await this.#delete(place, `${fate} artifacts`, entry);
+  }
+
+  async lake(): Promise<void> {
+    const { lake, now, settings } = this.#world;
+    for await (const { why, entry } of deadFiles(lake, { now, retainDays: settings.retainLakeDays })) {
+      await this.#delete(lake.store, `${why} lake files`, entry);
+    }
+  }
+
+  /** A raw file is kept as many days from when its batch was first committed, or, without a batch, from its own time. */
+  async raw(): Promise<void> {
+    const { lake, now, settings } = this.#world;
+    const commits = await firstCommits(lake);
+    for (const name of await namesIn(settings.done)) {
+      const path = join(settings.done, name);
+      const facts = await stat(path).catch(() => undefined);
+      const batch16 = /^([0-9a-f]{16})-/.exec(name)?.[1];
+      if (batch16 === undefined || facts === undefined || !facts.isFile()) continue;
+      if ((commits.get(batch16) ?? facts.mtimeMs) > now - settings.retainRawDays * dayMs) continue;
+      if (!this.#dry) await rm(path, { force: true });
+      this.#count("raw files", facts.size);
+    }
+  }
+
+  async temporary(): Promise<void> {
+    const { data, lake, tables, store } = this.#world.settings;
+    const before = this.#world.now - dayMs;
+    for (const root of new Set([data, lake, tables, ...(store.startsWith("s3://") ? [] : [store])])) {
+      const found = await leftovers(root);
+      if (!this.#dry) await sweepTemporary(root, before);
+      const left = this.#dry ? found.filter(({ modifiedAt }) => modifiedAt >= before) : await leftovers(root);
+      const kept = new Set(left.map(({ path }) => path));
+      for (const { path, bytes } of found) if (!kept.has(path)) this.#count("temporary files", bytes);
+    }
+  }
+
+  async #delete(
+    store: Store,
+    kind: SweepKind,
+    entry: { key: string; bytes: number; modifiedAt: number },
+  ): Promise<void> {
+    // Whoever put the same again since the listing needs it.
+    const facts = await store.stat(entry.key);
+    if (facts === undefined || facts.modifiedAt > entry.modifiedAt) return;
+    if (!this.#dry) await store.delete(entry.key);
+    this.#count(kind, entry.bytes);
+  }
+
+  #count(kind: SweepKind, bytes: number): void {
+    const { files, bytes: sum } = this.kinds[kind];
+    this.kinds[kind] = { files: files + 1, bytes: sum + bytes };
+  }
+}
+
+const namesIn = (folder: string) => readdir(folder).catch(() => []);
+
+/** Half-made files and folders of files below a root's temporary folder. */
+async function leftovers(root: string): Promise<{ path: string; bytes: number; modifiedAt: number }[]> {
+  const folder = temporaryFolder(root);
+  const found: { path: string; bytes: number; modifiedAt: number }[] = [];
+  for (const name of await namesIn(folder)) {
+    const path = join(folder, name);
+    const facts = await stat(path).catch(() => undefined);
+    if (facts === undefined) continue;
+    found.push({ path, bytes: facts.isDirectory() ? await bytesIn(path) : facts.size, modifiedAt: facts.mtimeMs });
+  }
+  return found;
+}
+
+async function bytesIn(folder: string): Promise<number> {
+  let bytes = 0;
+  for (const name of await namesIn(folder)) bytes += (await stat(join(folder, name)).catch(() => undefined))?.size ?? 0;
+  return bytes;
+}
