@@ -11,6 +11,7 @@ import { schemaCommand } from "./cli/schema.ts";
 import { simulateCommand } from "./cli/simulate.ts";
 import { tablesCommand } from "./cli/tables.ts";
 import { verifyCommand } from "./cli/verify.ts";
+import { errorTable } from "./errors.ts";
 
 /** The program with all its commands; `docs.test.ts` reads it too. */
 export function spampots(env: Readonly<Record<string, string | undefined>>): Command {
@@ -25,7 +26,9 @@ export function spampots(env: Readonly<Record<string, string | undefined>>): Com
     .option("--json", "say the result as one JSON object, for machines")
     .option("--now <instant>", "take this for the current time, such as 2026-11-16T06:00:00Z")
     .showHelpAfterError("(add --help for the options)")
-    .showSuggestionAfterError();
+    .showSuggestionAfterError()
+    // A wrong call ends with the exit code of `bad-argument`; commander's own would say that something failed.
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : errorTable["bad-argument"].exit));
   const run = runner(env);
   checkCommand(program, run);
   simulateCommand(program, run);

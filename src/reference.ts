@@ -49,7 +49,7 @@ function fieldRow(name: string): string {
     also.n6 ?? "",
     also.stix ?? "",
   ];
-  return `| ${cells.join(" | ")} |`;
+  return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
 }
 
 const head =

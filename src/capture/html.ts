@@ -26,6 +26,10 @@ const rawText: ReadonlySet<string> = new Set(["script", "style", "title"]);
 /** At most this many links are taken; more than twice what is kept of a message. */
 const maxLinks = 1000;
 
+const exclamation = 33;
+const slash = 47;
+const question = 63;
+
 /** Reads HTML source. Never throws. */
 export function readHtml(source: string): HtmlReading {
   return new HtmlReader(source).read();
@@ -50,25 +54,32 @@ class HtmlReader {
   }
 
   read(): HtmlReading {
-    let at = 0;
-    while (at < this.#source.length) {
-      const open = this.#source.indexOf("<", at);
-      this.#pieces.push(this.#source.slice(at, open < 0 ? undefined : open));
-      if (open < 0) break;
-      at = this.#markup(open);
+    let from = 0;
+    let open = this.#source.indexOf("<");
+    while (open >= 0) {
+      const isMarkup = this.#isMarkup(open);
+      if (isMarkup) {
+        this.#pieces.push(this.#source.slice(from, open));
+        from = this.#markup(open);
+      }
+      open = this.#source.indexOf("<", isMarkup ? from : open + 1);
     }
+    this.#pieces.push(this.#source.slice(from));
     return { text: decodeEntities(this.#pieces.join("")), links: this.#links };
+  }
+
+  /** True where the `<` at `open` is no text: a letter, `/`, `!` or `?` follows. */
+  #isMarkup(open: number): boolean {
+    const next = this.#source.charCodeAt(open + 1);
+    return isLetter(next) || next === slash || next === exclamation || next === question;
   }
 
   /** Passes over what begins with `<` at `open`; returns where text goes on. */
   #markup(open: number): number {
     const next = this.#source.charCodeAt(open + 1);
-    if (next === 33) return this.#declaration(open);
-    const letter = isLetter(next) || (next === 47 && isLetter(this.#source.charCodeAt(open + 2)));
-    if (letter) return this.#tag(open);
-    if (next === 47 || next === 63) return this.#after(">", open);
-    this.#pieces.push("<");
-    return open + 1;
+    if (next === exclamation) return this.#declaration(open);
+    if (isLetter(next) || (next === slash && isLetter(this.#source.charCodeAt(open + 2)))) return this.#tag(open);
+    return this.#after(">", open);
   }
 
   /** Comment or doctype. A comment without an end is taken to end with its line's `>`, so that it hides little. */

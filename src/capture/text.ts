@@ -35,9 +35,9 @@ const brokenShare = 0.05;
  */
 export function decodeText(bytes: Buffer, label: string | undefined, hints: Hints = {}): Decoded {
   const declared = label === undefined ? undefined : encodingOf(label);
-  if (isAscii(bytes)) return decodeSevenBit(bytes, declared ?? hints.near);
   const utf16 = utf16Of(bytes, declared);
   if (utf16 !== undefined) return by(bytes, utf16);
+  if (isAscii(bytes)) return decodeSevenBit(bytes, declared ?? hints.near);
   const claim = declared === undefined || weak.has(declared) ? undefined : declared;
   if (isUtf8(bytes) && (claim === undefined || characterCount(bytes) > 2)) return decodeUtf8(bytes, hints);
   const claimed = claim === undefined ? undefined : believed(bytes, claim);

@@ -60,7 +60,7 @@ async function attempt(found: Findings, file: string, work: () => Promise<string
         path: "",
         message: errorText(error)
           .replace(/^spampots: /, "")
-          .replaceAll("\n", " "),
+          .replaceAll(/\s*\n\s*/g, " "),
       });
   }
 }

@@ -1,7 +1,7 @@
 /** `spampots verify`: proves a folder or bucket of publications, offline. What a partner runs. */
 import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
-import { SpampotsError } from "../errors.ts";
+import { isError, SpampotsError } from "../errors.ts";
 import { tlpLabels } from "../model.ts";
 import { readTrust } from "../publication/trust.ts";
 import { type Remembered, verify } from "../publication/verify.ts";
@@ -33,7 +33,11 @@ export function verifyCommand(program: Command, run: Run): void {
     )
     .option("--partner <id>", "whose publications these must be")
     .option("--tlp <label>", `the strictest label that is expected (${tlpLabels.join(", ")})`)
-    .option("--after <[feed:]sequence[:sha256]...>", "what you remember having: a tail that was cut off shows")
+    .option(
+      "--after <[feed:]sequence[:sha256]>",
+      "what you remember having, so that a tail that was cut off shows; may be given for several feeds",
+      (text, others: readonly string[] = []) => [...others, text],
+    )
     .option("--deep", "also unpack, count rows and objects, and compare the content's digests")
     .action(run(verifyPlace));
 }
@@ -62,12 +66,32 @@ async function verifyPlace(world: CliWorld, place: string | undefined, flags: Ve
 }
 
 async function trustText(world: CliWorld, keys: string | undefined): Promise<string> {
-  if (keys === undefined) {
-    const { jwks } = await import("../publication/jwk.ts");
-    const { listKeys } = await import("../publication/keys.ts");
-    return jwks((await listKeys(world.settings.keys)).keys);
+  if (keys === undefined) return ownKeys(world);
+  try {
+    return await readFile(keys, "utf8");
+  } catch (cause) {
+    // Whatever doesn't end like a thumbprint was meant for a file.
+    if (/[A-Za-z0-9_-]{43}$/.test(keys)) return keys;
+    throw new SpampotsError("bad-argument", "The file of keys can't be read.", {
+      cause,
+      path: keys,
+      hint: "Give --keys the issuer's JWK set, or a thumbprint: 43 characters of base64url.",
+    });
   }
-  return readFile(keys, "utf8").catch(() => keys);
+}
+
+async function ownKeys(world: CliWorld): Promise<string> {
+  const { jwks } = await import("../publication/jwk.ts");
+  const { listKeys } = await import("../publication/keys.ts");
+  try {
+    return jwks((await listKeys(world.settings.keys)).keys);
+  } catch (error) {
+    if (!isError(error, "bad-key")) throw error;
+    throw new SpampotsError("bad-argument", "It must be said whose signatures count: there are no keys of our own.", {
+      cause: error,
+      hint: "Give --keys the issuer's JWK set, or the thumbprint that the issuer told you.",
+    });
+  }
 }
 
 function remembered(text: string): Remembered {

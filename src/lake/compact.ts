@@ -104,7 +104,7 @@ async function mergeInto(
     const expected = small.reduce((sum, file) => sum + file.rows, 0);
     if (rows !== expected) {
       throw new SpampotsError("lake-damaged", "Files of the lake don't hold the rows that their records state.", {
-        hint: "`spampots lake verify` names damaged files; ingest their batches again from done/.",
+        hint: "Restore the day's files from a copy of the lake.",
         day,
         dataset,
         expected,
@@ -125,7 +125,7 @@ async function checkSound(lake: Lake, file: LakeFile): Promise<void> {
   const fault = await faultOf(lake, file);
   if (fault === undefined) return;
   throw new SpampotsError("lake-damaged", "A file of the lake is missing or not what its batch record says.", {
-    hint: "Ingest its batch again from done/: `spampots lake verify` names every such file.",
+    hint: "Restore it from a copy of the lake: `spampots lake verify` names every such file.",
     key: file.key,
     fault,
   });

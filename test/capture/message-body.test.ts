@@ -13,10 +13,7 @@ test("copies of one campaign are one text", () => {
     "Dear\u200b c@x.y,\tbuy now: http://shop.example/deal Order 7-q1w2, 1999/1/1",
   ];
   const normal = "dear @ buy now: http://shop.example/deal order 0-0, 0/0/0";
-  assert.deepEqual(
-    copies.map(normaliseBody),
-    [normal, normal, normal].map((text, index) => (index < 2 ? text : text)),
-  );
+  assert.deepEqual(copies.map(normaliseBody), [normal, normal, normal]);
 });
 
 test("Chinese around an address or a number stays", () => {

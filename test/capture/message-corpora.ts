@@ -37,7 +37,7 @@ export function readCharsetMessages(): RawMessage[] {
 /** What the manifest says of each of those files: its class (`zh-Hant big5`, `cyrillic`, …), and the declared charsets. */
 export function readManifest(): ReadonlyMap<string, { readonly kind: string; readonly declared: string }> {
   if (skipCharsets !== false) return new Map();
-  const [, ...rows] = readFileSync(join(charsetFolder, "manifest.csv"), "utf8").trim().split("\n");
+  const [, ...rows] = readFileSync(join(charsetFolder, "manifest.csv"), "utf8").trim().split(/\r?\n/);
   return new Map(
     rows.map((row) => {
       const [file = "", , , kind = "", declared = ""] = row.split(",");

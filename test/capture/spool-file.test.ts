@@ -165,8 +165,9 @@ for (const [end, pack] of packings.slice(1)) {
   });
 
   test(`${end}: a slow reader gets as much of a broken file as a fast one`, async () => {
-    const broken = Buffer.from(packed.subarray(0, Math.floor(packed.length * 0.9)));
-    broken[broken.length - 20] = (broken[broken.length - 20] ?? 0) ^ 0x55;
+    const broken = Buffer.from(packed);
+    const at = Math.floor(packed.length * 0.9);
+    broken.fill(0xff, at, at + 60);
     const open = decompressorFor(end);
     assert.ok(open !== undefined);
     const lengths = await Promise.all(
@@ -206,12 +207,10 @@ for (const [end, pack] of packings.slice(1)) {
   });
 
   test(`${end}: the digest of a large broken file is of all its bytes`, async () => {
-    const noise = createHash("shake256", { outputLength: 3_000_000 }).update("noise").digest().toString("hex");
-    const large = pack(Buffer.from(`${header}\n{"kind":"x","noise":"${noise}"}\n`));
-    large.fill(0, 500_000, 500_100);
-    assert.ok(large.length > 2_500_000);
+    const noise = createHash("shake256", { outputLength: 3_000_000 }).update("noise").digest();
+    const large = Buffer.concat([pack(Buffer.from([header, ...heartbeats(5000)].join("\n"))), noise]);
     const reading = await readAll(file(`large${end}`, large));
-    assert.match(reading.lines.at(-1) ?? "", /^\d!bad-compression/);
+    assert.match(reading.lines.at(-1) ?? "", /^\d+!bad-compression$/);
     assert.equal(reading.batch, sha256(large));
     assert.equal(reading.bytes, large.length);
   });
