@@ -101,6 +101,7 @@ function spoolLine(record: MessageRecord, raw: Uint8Array): Record<string, unkno
       ...(helo === undefined ? {} : { helo }),
       ...(mailFrom === undefined ? {} : { mail_from: mailFrom }),
       rcpt_to: rcptTo,
+      rcpt_count: record.recipients,
     },
     message: Buffer.from(raw).toString("base64"),
   };

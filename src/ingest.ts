@@ -165,6 +165,8 @@ async function readSpool(
       header = part.header;
       checkSensor(header, world.sensors, path);
     } else if (part.kind === "fault") {
+      // A changed byte inside compressed data may have changed lines that came before: nothing of the file counts.
+      if (part.error.facts.altered === true) throw damaged(path, part.error);
       const reason = String(part.error.facts.reason ?? part.error.message);
       gathered.quarantine.push({ line: part.line, code: part.error.code, reason });
     } else if (part.kind === "block" && header !== undefined) {
@@ -183,6 +185,14 @@ async function readSpool(
   if (failure !== undefined) throw failure;
   if (header === undefined) throw new SpampotsError("internal", "A spool file ended without a header.", { path });
   return { header, gathered };
+}
+
+function damaged(path: string, cause: SpampotsError): SpampotsError {
+  return new SpampotsError("bad-compression", "A spool file was damaged after it was written; none of it was taken.", {
+    cause,
+    path,
+    hint: "Fetch the file from its sensor again. It stays where it is.",
+  });
 }
 
 function checkSensor(header: SpoolHeader, sensors: readonly Sensor[], path: string): void {

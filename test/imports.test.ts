@@ -16,7 +16,16 @@ const layers = [
   { name: "world", holds: ["settings.ts", "lake/", "store/"] },
   {
     name: "stories",
-    holds: ["ingest.ts", "ingest-archive.ts", "publication/publish.ts", "delivery/", "partner/", "http/"],
+    holds: [
+      "ingest.ts",
+      "ingest-archive.ts",
+      "publication/publish.ts",
+      "publication/sweep.ts",
+      "publication/withdraw.ts",
+      "delivery/",
+      "partner/",
+      "http/",
+    ],
   },
   { name: "command", holds: ["cli.ts", "cli/"] },
 ] as const;

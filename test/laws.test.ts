@@ -15,18 +15,38 @@ import { periodAt } from "../src/feed/period.ts";
 import { policyOf } from "../src/feed/policy.ts";
 import { buildSlice } from "../src/feed/slice.ts";
 import { type Cell, dayMs } from "../src/model.ts";
-import { captures, type Drawn, firstDay, lastDay, type Seen, seenOf, sensorIds, sensorsFile, spoolFile, spoolLine } from "./laws/captures.ts";
+import {
+  captures,
+  type Drawn,
+  firstDay,
+  lastDay,
+  type Seen,
+  seenOf,
+  sensorIds,
+  sensorsFile,
+  spoolFile,
+  spoolLine,
+} from "./laws/captures.ts";
 import { eventRows, type ModelRow, type Slice, sourceRows, targetRows, urlRows } from "./laws/model.ts";
-import { documentationTables, openSite, openWorkshop, partnersOf, projectFeeds, projectRoot, type Site, type Workshop } from "./pipeline.ts";
+import {
+  documentationTables,
+  openSite,
+  openWorkshop,
+  partnersOf,
+  projectFeeds,
+  projectRoot,
+  type Site,
+  type Workshop,
+} from "./pipeline.ts";
 
-const closing: (() => Promise<void>)[] = [];
+const closing: (() => unknown)[] = [];
 let workshop: Workshop;
 let feeds: ReadonlyMap<string, Feed>;
 
 before(async () => {
   const maps = await loadMaps(join(projectRoot, "feeds", "maps"));
   workshop = await openWorkshop(
-    { after: (end) => closing.push(async () => end?.()) },
+    { after: (end) => closing.push(end) },
     { maps, sensors: sensorsFile, tables: documentationTables },
   );
   feeds = await projectFeeds();
@@ -38,9 +58,9 @@ after(async () => {
 
 /** Puts captures into a fresh site, and takes it away after. */
 async function withSite<T>(work: (site: Site) => Promise<T>): Promise<T> {
-  const ends: (() => Promise<void>)[] = [];
+  const ends: (() => unknown)[] = [];
   try {
-    return await work(await openSite({ after: (end) => ends.push(async () => end?.()) }, workshop));
+    return await work(await openSite({ after: (end) => ends.push(end) }, workshop));
   } finally {
     for (const end of ends) await end();
   }
@@ -64,11 +84,18 @@ async function ingestAll(site: Site, files: readonly string[]): Promise<void> {
 
 const economies = fc.oneof(
   fc.constant("all" as const),
-  fc.uniqueArray(fc.constantFrom("TW", "JP", "HK", "PL", "US"), { minLength: 1, maxLength: 3 }).chain((codes) =>
-    fc.array(fc.constantFrom(undefined, undefined, "2026-11-14", "2026-11-15"), { minLength: codes.length, maxLength: codes.length }).map(
-      (since) => codes.map((code, index) => (since[index] === undefined ? code : { code, since: since[index] })),
+  fc
+    .uniqueArray(fc.constantFrom("TW", "JP", "HK", "PL", "US"), { minLength: 1, maxLength: 3 })
+    .chain((codes) =>
+      fc
+        .array(fc.constantFrom(undefined, undefined, "2026-11-14", "2026-11-15"), {
+          minLength: codes.length,
+          maxLength: codes.length,
+        })
+        .map((since) =>
+          codes.map((code, index) => (since[index] === undefined ? code : { code, since: since[index] })),
+        ),
     ),
-  ),
 );
 
 const mou = fc.constantFrom(
@@ -78,8 +105,17 @@ const mou = fc.constantFrom(
   { signed: "2026-11-15", expires: "2026-11-15" },
 );
 
-const thresholds = fc.constantFrom({ sensors: 2, recipients: 3 }, { sensors: 3, recipients: 3 }, { sensors: 2, recipients: 8 });
-const filters = fc.constantFrom({}, { service: ["socks4", "socks5"] }, { abused_port: [8080, 25] }, { destination_port: [25] });
+const thresholds = fc.constantFrom(
+  { sensors: 2, recipients: 3 },
+  { sensors: 3, recipients: 3 },
+  { sensors: 2, recipients: 8 },
+);
+const filters = fc.constantFrom(
+  {},
+  { service: ["socks4", "socks5"] },
+  { abused_port: [8080, 25] },
+  { destination_port: [25] },
+);
 
 const models: Readonly<Record<string, (slice: Slice, seen: readonly Seen[]) => ModelRow[]>> = {
   "spam-sources": sourceRows,
@@ -103,7 +139,9 @@ async function rowsOf(site: Site, feed: Feed, partner: Partner): Promise<Record<
   const rows: Record<string, Cell>[] = [];
   for await (const chunk of workshop.world.engine.rows({ captures: selection }, slice.sql)) {
     for (let row = 0; row < chunk.rows; row += 1) {
-      rows.push(Object.fromEntries(slice.columns.map((name, column) => [name, chunk.columns[column + 1]?.[row] ?? null])));
+      rows.push(
+        Object.fromEntries(slice.columns.map((name, column) => [name, chunk.columns[column + 1]?.[row] ?? null])),
+      );
     }
   }
   return rows;

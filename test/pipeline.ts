@@ -6,7 +6,6 @@ import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import type { TestContext } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { parse } from "csv-parse/sync";
 import { sensorPatterns } from "../src/capture/probe.ts";
@@ -68,8 +67,13 @@ export const documentationTables = {
 `,
 };
 
+/** Takes what is to be done when the test is over: a test's context, or a list of one's own. */
+export interface Ending {
+  after(end: () => unknown): void;
+}
+
 /** A folder that is removed after the test. */
-export async function temporaryFolder(t: Pick<TestContext, "after">): Promise<string> {
+export async function temporaryFolder(t: Ending): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "spampots-"));
   t.after(() => rm(folder, { recursive: true, force: true }));
   return folder;
@@ -93,7 +97,7 @@ export interface WorkshopParts {
 }
 
 /** Opens what sites share; it is closed after the test. */
-export async function openWorkshop(t: Pick<TestContext, "after">, parts: WorkshopParts): Promise<Workshop> {
+export async function openWorkshop(t: Ending, parts: WorkshopParts): Promise<Workshop> {
   const folder = await temporaryFolder(t);
   const tableStore = openDiskStore(join(folder, "tables"));
   for (const kind of ["economy", "asn"] as const) {
@@ -111,7 +115,7 @@ export async function openWorkshop(t: Pick<TestContext, "after">, parts: Worksho
   const sensors = parseSensors(parts.sensors, "sensors.yaml");
   const temporary = join(folder, "engine");
   await mkdir(temporary);
-  const engine = await openDuckdb({ threads: 1, memoryMb: 256, temporary });
+  const engine = await openDuckdb({ threads: 1, memoryMb: 700, temporary });
   const threads = openThreads(1, { tables: tables.shared(), maps: parts.maps, sensors });
   t.after(async () => {
     await threads.close();
@@ -147,7 +151,7 @@ export interface Site {
 }
 
 /** Opens a site in a folder of its own, by default one that is removed after the test. */
-export async function openSite(t: Pick<TestContext, "after">, workshop: Workshop, folder?: string): Promise<Site> {
+export async function openSite(t: Ending, workshop: Workshop, folder?: string): Promise<Site> {
   const data = folder ?? (await temporaryFolder(t));
   const settings = readSettings({ SPAMPOTS_DATA: data, SPAMPOTS_THREADS: "1", SPAMPOTS_LOG: "silent" });
   const lake = await openLake(settings.lake);
@@ -219,13 +223,16 @@ async function readPublications(store: Store, workshop: Workshop): Promise<Read[
     found.push({ partner, feed, manifest, payload, jws, files });
   }
   return found.sort((a, b) =>
-    `${a.partner} ${a.feed} ${a.manifest.sequence + 1e8}` < `${b.partner} ${b.feed} ${b.manifest.sequence + 1e8}` ? -1 : 1,
+    `${a.partner} ${a.feed} ${a.manifest.sequence + 1e8}` < `${b.partner} ${b.feed} ${b.manifest.sequence + 1e8}`
+      ? -1
+      : 1,
   );
 }
 
 /** The whole CSV of a publication (not a split one's), as records by column. */
 export function csvRows({ files }: Pick<Read, "files">): Record<string, string>[] {
-  const [, content] = [...files].find(([name]) => name.endsWith(".csv.gz") && !/_AS(\d+|-unknown)\.csv/.test(name)) ?? [];
+  const [, content] =
+    [...files].find(([name]) => name.endsWith(".csv.gz") && !/_AS(\d+|-unknown)\.csv/.test(name)) ?? [];
   return content === undefined ? [] : parse(content, { columns: true });
 }
 

@@ -21,8 +21,8 @@ import { openLog } from "../../src/log.ts";
 import type { Sensor } from "../../src/model.ts";
 import { issuerIdentity } from "../../src/publication/issuer.ts";
 import { newKeys, openKeyring, readSiteKey } from "../../src/publication/keys.ts";
+import type { Manifest } from "../../src/publication/manifest.ts";
 import { type PublishWorld, publish } from "../../src/publication/publish.ts";
-import { type Manifest } from "../../src/publication/manifest.ts";
 import { readSettings, type Settings } from "../../src/settings.ts";
 import { openDiskStore } from "../../src/store/disk.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -96,7 +96,10 @@ let shared: Promise<Shared> | undefined;
 async function openShared(): Promise<Shared> {
   const folder = await mkdtemp(join(tmpdir(), "spampots-shared-"));
   const tableStore = openDiskStore(join(folder, "tables"));
-  for (const [kind, column] of [["economy", 1], ["asn", 2]] as const) {
+  for (const [kind, column] of [
+    ["economy", 1],
+    ["asn", 2],
+  ] as const) {
     const file = join(folder, `${kind}.csv`);
     await writeFile(file, networks.map((row) => `${row[0]},${row[column]}\n`).join(""));
     await importTable({ files: [file], kind, name: `test-${kind}`, date: "2026-01-01", store: tableStore });
