@@ -28,7 +28,7 @@ RUN groupadd --gid 10001 spampots \
 WORKDIR /app
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
-COPY package.json LICENSE ./
+COPY package.json LICENSE NOTICE ./
 COPY bin bin
 COPY partners.yaml /etc/spampots/
 COPY feeds /etc/spampots/feeds

@@ -5,12 +5,15 @@ import { checkCommand } from "./cli/check.ts";
 import { demoCommand } from "./cli/demo.ts";
 import { ingestCommand } from "./cli/ingest.ts";
 import { keysCommand } from "./cli/keys.ts";
+import { lakeCommand } from "./cli/lake.ts";
 import { publishCommand } from "./cli/publish.ts";
 import { runner } from "./cli/run.ts";
 import { schemaCommand } from "./cli/schema.ts";
 import { simulateCommand } from "./cli/simulate.ts";
+import { sweepCommand } from "./cli/sweep.ts";
 import { tablesCommand } from "./cli/tables.ts";
 import { verifyCommand } from "./cli/verify.ts";
+import { withdrawCommand } from "./cli/withdraw.ts";
 import { errorTable } from "./errors.ts";
 
 /** The program with all its commands; `docs.test.ts` reads it too. */
@@ -35,6 +38,9 @@ export function spampots(env: Readonly<Record<string, string | undefined>>): Com
   ingestCommand(program, run);
   publishCommand(program, run);
   verifyCommand(program, run);
+  withdrawCommand(program, run);
+  lakeCommand(program, run);
+  sweepCommand(program, run);
   keysCommand(program, run);
   tablesCommand(program, run);
   schemaCommand(program, run);

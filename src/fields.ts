@@ -55,7 +55,7 @@ const fieldList: readonly Field[] = [
     "row_id",
     "text",
     "green",
-    "Stable name of the row: first 16 hex of an HMAC-SHA-256 under the site key over feed and natural key. For feedback and joins.",
+    "Stable name of the row: 16 hex digits of an HMAC-SHA-256 under the site key over feed and natural key, the first that no spreadsheet takes for a number. For feedback and joins.",
     { also: { intelmq: "extra.row_id" } },
   ),
   field(

@@ -83,7 +83,6 @@ function summaryQuestions(policy: Policy): Readonly<Record<SummaryQuestion, Ques
         n2: "count(*)",
         n3: recipients,
         n4: "count(DISTINCT source_ip)",
-        n5: "count(DISTINCT sensor)",
       },
       from: "scoped WHERE is_now = 1 GROUP BY day",
       order: "n1",
@@ -172,13 +171,15 @@ function scopedSql(feed: Feed, policy: Policy): string {
   return `scoped AS (SELECT *, ${dayOf} AS day, CASE WHEN captured_at >= ${policy.covers.from} THEN 1 ELSE 0 END AS is_now FROM captures WHERE ${window(policy)} AND NOT probe AND (${concerned}))`;
 }
 
-/** What clients asked of proxies, with and without a message after it. */
+/** What clients asked of proxies, with and without a message after it. A request without one has completed its handshake. */
 function requestsSql(policy: Policy): string {
-  const asked = economyHolds(
-    policy,
-    (codes) => `(source_economy IN ${literals(codes)} OR coalesce(destination_economy IN ${literals(codes)}, FALSE))`,
-  );
+  const asked = (completed: string) =>
+    economyHolds(
+      policy,
+      (codes) =>
+        `((${completed} AND coalesce(source_economy IN ${literals(codes)}, FALSE)) OR coalesce(destination_economy IN ${literals(codes)}, FALSE))`,
+    );
   const now = `CASE WHEN captured_at >= ${policy.covers.from} THEN 1 ELSE 0 END AS is_now`;
   const columns = `request_type, coalesce(request_result, '') AS request_result, ${now}`;
-  return `asked AS (SELECT ${columns} FROM requests WHERE ${window(policy)} AND ${asked} UNION ALL SELECT ${columns} FROM captures WHERE ${window(policy)} AND request_type IS NOT NULL AND NOT probe AND ${asked})`;
+  return `asked AS (SELECT ${columns} FROM requests WHERE ${window(policy)} AND ${asked("TRUE")} UNION ALL SELECT ${columns} FROM captures WHERE ${window(policy)} AND request_type IS NOT NULL AND NOT probe AND ${asked("handshake")})`;
 }

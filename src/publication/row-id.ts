@@ -15,9 +15,22 @@ function pad(key: Uint8Array, byte: number): Buffer {
   return padded;
 }
 
+/** What a spreadsheet takes for a number, and shows as one: one of a thousand, such as `44388260710e0312`. */
+const numberLike = /^\d+(?:e\d+)?$/;
+
+/** The first 16 of 64 hex digits; where they look like a number, the next 16. */
+function shortened(digits: string): string {
+  for (let at = 0; at < 48; at += 16) {
+    const found = digits.slice(at, at + 16);
+    if (!numberLike.test(found)) return found;
+  }
+  return digits.slice(48);
+}
+
 /**
  * A function from natural key to `row_id`: the first 16 hex digits of HMAC-SHA-256 under the site key over
- * `feed U+001F key` in UTF-8. It doesn't depend on the policy, so that partners can speak of one row.
+ * `feed U+001F key` in UTF-8 (the next 16 where those look like a number). It doesn't depend on the policy, so that
+ * partners can speak of one row.
  */
 export function rowIds(siteKey: Uint8Array, feed: string): (key: string) => string {
   const outer = Buffer.concat([pad(siteKey, 0x5c), Buffer.alloc(32)]);
@@ -30,6 +43,6 @@ export function rowIds(siteKey: Uint8Array, feed: string): (key: string) => stri
     }
     const end = prefix.length + inner.write(key, prefix.length);
     outer.write(hash("sha256", inner.subarray(0, end), "hex"), blockBytes, "hex");
-    return hash("sha256", outer, "hex").slice(0, 16);
+    return shortened(hash("sha256", outer, "hex"));
   };
 }

@@ -5,6 +5,7 @@ import { mkdir } from "node:fs/promises";
 import type { SensorPatterns } from "../capture/probe.ts";
 import type { Due } from "../feed/due.ts";
 import type { Feed } from "../feed/feeds.ts";
+import { withheldColumns } from "../feed/policy.ts";
 import { buildSlice } from "../feed/slice.ts";
 import type { Engine } from "../lake/engine.ts";
 import type { Lake } from "../lake/lake.ts";
@@ -50,7 +51,9 @@ async function renderRows(job: SliceJob, folder: string, world: SliceWorld): Pro
   ];
   const { from, to } = due.policy.covers;
   const captures = await world.lake.select("captures", due.input.batches, from, to);
-  const captureColumn = feed.grain === "source-day" ? slice.columns.indexOf("captures") + 1 : 0;
+  // What is withheld from the rows isn't told by their sum.
+  const isCounted = feed.grain === "source-day" && !withheldColumns(feed, due.policy).has("captures");
+  const captureColumn = isCounted ? slice.columns.indexOf("captures") + 1 : 0;
   let rows = 0;
   let total = 0;
   try {

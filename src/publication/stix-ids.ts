@@ -10,9 +10,12 @@ import type { StixId } from "./stix-types.ts";
 /** Namespace of deterministic observables (STIX 2.1 §2.9). */
 const namespace = Buffer.from("00abedb4aa42466c9c01fed23315a9b7", "hex");
 
+/** Hexadecimal digits with their two highest bits set to 10. */
+const variants = Object.fromEntries([..."0123456789abcdef"].map((digit, value) => [digit, "89ab"[value & 3]]));
+
 /** Third group's first digit is the version, fourth group's the variant (binary 10xx). */
 function shaped(hex: string, version: 4 | 5): string {
-  const variant = "89ab"[Number.parseInt(hex.charAt(16), 16) & 3];
+  const variant = variants[hex.charAt(16)];
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${version}${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 

@@ -128,7 +128,8 @@ export class StixParts {
     const description =
       `${what} of ${feed}, captured from ${instantText(period.start)} to ${instantText(period.end)} (end exclusive), ` +
       `under the policy with SHA-256 ${policyDigest}.`;
-    return this.#objects.grouping(key, name, description, [...this.#ids]).text;
+    const body = { name, description, context: "suspicious-activity" } as const;
+    return this.#objects.grouping(key, body, this.#ids).text;
   }
 
   /** A bundle has no versions: unlike its objects, it gets a new id with each revision. */

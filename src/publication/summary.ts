@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { dayId, previousPeriod, secondsInstant } from "../feed/period.ts";
 import { answerCells, type SummaryQuestion, summarySql } from "../feed/summary-sql.ts";
 import { coverageOf } from "../lake/coverage.ts";
-import type { Cell } from "../model.ts";
+import { touches } from "../lake/records.ts";
+import { type Cell, dayMs } from "../model.ts";
 import type { Rendered } from "./compose.ts";
 import { tlpInName } from "./manifest.ts";
 import type { RenderedArtifact } from "./render.ts";
@@ -178,13 +179,7 @@ function summaryOf({ feed, due }: SliceJob, answers: Answers): Summary {
       economies: bothOf(answers("totals"), "n6"),
     },
     crossing: { known: bothOf(answers("crossing"), "n2"), differing: bothOf(answers("crossing"), "n3") },
-    days: answers("days").map((row) => ({
-      day: dayId(count(row.n1)),
-      captures: count(row.n2),
-      recipients: count(row.n3),
-      sources: count(row.n4),
-      sensors_reporting: count(row.n5),
-    })),
+    days: daysOf(due, answers("days")),
     source_economies: answers("economies").map((row) => ({ economy: text(row.t1), ...figureOf(row) })),
     source_asns: answers("systems").map((row) => ({
       asn: count(row.n3),
@@ -223,6 +218,23 @@ function summaryOf({ feed, due }: SliceJob, answers: Answers): Summary {
       days: count(row.n4),
     })),
   };
+}
+
+/** Every day that is covered, also those on which nothing was captured; sensors by their heartbeats and captures. */
+function daysOf({ policy, input }: SliceJob["due"], rows: readonly AnswerRow[]): Summary["days"] {
+  const days: Summary["days"][number][] = [];
+  for (let day = policy.covers.from; day < policy.covers.to; day += dayMs) {
+    const row = rows.find((answer) => answer.n1 === day);
+    const reporting = input.batches.filter((record) => touches(record.hours, day, day + dayMs));
+    days.push({
+      day: dayId(day),
+      captures: count(row?.n2),
+      recipients: count(row?.n3),
+      sources: count(row?.n4),
+      sensors_reporting: new Set(reporting.map((record) => record.sensor)).size,
+    });
+  }
+  return days;
 }
 
 async function writeText(folder: string, name: string, mediaType: string, content: string): Promise<RenderedArtifact> {

@@ -116,7 +116,7 @@ export function provenOf(feed: FeedReport, deep: boolean): string[] {
   ];
   const range = feed.tip === 1 ? "Publication 1 is" : `Publications 1 to ${feed.tip} are all`;
   return [
-    `${feed.feed} for ${feed.partner}${feed.simulated ? " (simulated captures)" : ""}: ${range} there, signed by ${feed.issuer}, each naming the one before it; none was left out, added or changed.`,
+    `${feed.feed} for ${feed.partner}${feed.simulated ? " (simulated captures)" : ""}: ${range} there, signed by ${feed.issuer}, each naming the one before it: up to there none was left out, added or changed.`,
     `${feed.feed} for ${feed.partner}: ${files(sound)} (${size(feed.bytes)}) ${sound === 1 ? "has" : "have"} exactly the bytes that were signed${deep ? ", and unpacked the content, rows and objects that were stated" : ""}.${gone.length > 0 ? ` ${gone.join("; ")}.` : ""}`,
     `${feed.feed} for ${feed.partner}: the newest was published at ${feed.publishedAt}${feed.nextBy ? `, the next is promised by ${feed.nextBy}` : ", and no next one is promised"}.`,
   ];

@@ -117,6 +117,7 @@ const cases: Readonly<Record<string, readonly [Buffer, Partial<MessageFacts>]>> 
   "8 MB of crossing quotes": [filled(html, "<a b=\"x'><a c='y\">", 8 * mebibyte), {}],
   "8 MB of one tag": [filled(`${html}<a `, "href= ", 8 * mebibyte, ">"), {}],
   "8 MB of comments": [filled(html, "<!--", 8 * mebibyte), {}],
+  "8 MB of comments that end too soon": [filled(html, "<!-- x>", 8 * mebibyte), {}],
   "8 MB of scripts": [filled(html, "<script></", 8 * mebibyte), {}],
   "8 MB of entities": [filled(html, "&#x26;amp;", 8 * mebibyte), {}],
   "8 MB of meta": [filled(html, "<meta ", 8 * mebibyte), {}],
@@ -139,7 +140,7 @@ const cases: Readonly<Record<string, readonly [Buffer, Partial<MessageFacts>]>> 
     Buffer.from("Subject: =?utf-8?q?a=0D=0ABcc:_b?=\r\n\r\nhi"),
     { subject: "a Bcc: b" },
   ],
-  "1,000 attachments": [filled(multipart, "--b\r\nContent-Type: image/gif\r\n\r\nGIF\r\n", 38 * 990), {}],
+  "900 attachments": [filled(multipart, "--b\r\nContent-Type: image/gif\r\n\r\nGIF\r\n", 37 * 900), {}],
 };
 
 describe("hostile messages", () => {

@@ -156,7 +156,14 @@ const hidden: Readonly<Record<string, readonly string[]>> = {
   "HTML comment": ["Content-Type: text/html", "", "<!-- 198.51.100.7 -->"],
   "URL as a number": ["Subject: x", "", "http://3325256711/"],
   "URL's query": ["Subject: x", "", "http://example.com/?r=%31%398.51.100.7"],
-  "attachment's name": ['Content-Type: image/gif; name="=?utf-8?b?MTk4LjUxLjEwMC43?="', "", "GIF"],
+  "attachment's name": [
+    "Content-Type: multipart/mixed; boundary=b",
+    "",
+    "--b",
+    'Content-Type: image/gif; name="=?utf-8?b?MTk4LjUxLjEwMC43?="',
+    "",
+    "GIF",
+  ],
   "textual attachment": [
     "Content-Type: application/json",
     "Content-Transfer-Encoding: base64",

@@ -1,9 +1,10 @@
 /**
  * Made-up captures for the laws: from small pools, so that texts, hosts and recipients meet again at other sensors, with
  * secrets of their own that must never leave. A capture is drawn, written as a spool line, and restated as the model of
- * `model.ts` sees it, without any code of the program.
+ * `model.ts` sees it, without the program's code but for which bodies count as the same, which has tests of its own.
  */
 import fc from "fast-check";
+import { normaliseBody } from "../../src/capture/body.ts";
 import { dayMs } from "../../src/model.ts";
 
 /** Saturday of 2026-W46: two days of that week and one of the next are used. */
@@ -43,8 +44,24 @@ export const sensorsFile = JSON.stringify({
   })),
 });
 
-const sources = ["192.0.2.7", "192.0.2.200", "198.51.100.9", "203.0.113.5", "203.0.113.140", "2001:db8:1::25", "100.64.0.9"];
-const domains = ["pchome.com.tw", "ms1.hinet.net", "mail.example.co.jp", "firma.pl", "example.org", "gmail.com", "xn--fiq228c.tw"];
+const sources = [
+  "192.0.2.7",
+  "192.0.2.200",
+  "198.51.100.9",
+  "203.0.113.5",
+  "203.0.113.140",
+  "2001:db8:1::25",
+  "100.64.0.9",
+];
+const domains = [
+  "pchome.com.tw",
+  "ms1.hinet.net",
+  "mail.example.co.jp",
+  "firma.pl",
+  "example.org",
+  "gmail.com",
+  "xn--fiq228c.tw",
+];
 const localParts = ["chen.wei", "Chen.Wei", "tanaka", "info", "li-na", "kowalski", "o'brien", "wang"];
 
 /** Recipients: addresses of victims; the last two have no domain. */
@@ -55,10 +72,20 @@ export const recipientPool: readonly string[] = [
 ];
 
 const destinations = [undefined, "192.0.2.25", "198.51.100.25", "203.0.113.60", "2001:db8:1::26", "100.64.0.25"];
-const senders = [undefined, "", "offers@deals.example.com", "x1@pchome.com.tw", "bounce@news.example.co.jp", "a@unique"];
+const senders = [
+  undefined,
+  "",
+  "offers@deals.example.com",
+  "x1@pchome.com.tw",
+  "bounce@news.example.co.jp",
+  "a@unique",
+];
 const helos = [undefined, "mail.example.com", "MAIL.Example.com", "[192.0.2.7]", "friend"];
 const subjects = [undefined, "Cheap watches", "=SUM(A1:A9)", "Hello chen.wei00@pchome.com.tw", "Loan offer %40 home"];
-const bodies = ["Buy our fine watches today, delivered to your door within a week.", "Your loan is approved, answer now and get the money."];
+const bodies = [
+  "Buy our fine watches today, delivered to your door within a week.",
+  "Your loan is approved, answer now and get the money.",
+];
 const urlPool = [
   "http://shop.example.com/a",
   "http://shop.example.com/b",
@@ -69,7 +96,11 @@ const urlPool = [
   "http://[2001:db8:2::80]:8080/z",
   "http://yahoo.co.jp/",
 ];
-const attachments = [undefined, { type: "application/zip", text: "PK archive one" }, { type: "image/gif", text: "GIF89a two" }];
+const attachments = [
+  undefined,
+  { type: "application/zip", text: "PK archive one" },
+  { type: "image/gif", text: "GIF89a two" },
+];
 
 /** A number drawn that stands for a text of this capture alone. */
 const own = 100;
@@ -86,7 +117,11 @@ const capture = fc.record<Omit<Drawn, "id">>({
   ),
   destination: fc.nat(destinations.length - 1),
   handshake: fc.constantFrom(true, true, true, false),
-  recipients: fc.array(fc.nat(recipientPool.length - 1), { maxLength: 4 }),
+  // Mostly one or two, so that whether a text is common is decided by many captures together.
+  recipients: fc.oneof(
+    { weight: 3, arbitrary: fc.array(fc.nat(recipientPool.length - 1), { maxLength: 2 }) },
+    { weight: 1, arbitrary: fc.array(fc.nat(recipientPool.length - 1), { maxLength: 10, size: "max" }) },
+  ),
   more: fc.constantFrom(0, 0, 0, 7),
   mailFrom: fc.nat(senders.length - 1),
   helo: fc.oneof(fc.nat(helos.length - 1), fc.constant(own)),
@@ -100,20 +135,27 @@ const capture = fc.record<Omit<Drawn, "id">>({
 
 /** Captures with ids of their own. */
 export const captures: fc.Arbitrary<readonly Drawn[]> = fc
-  .array(capture, { minLength: 1, maxLength: 30 })
+  .array(capture, { minLength: 1, maxLength: 36, size: "max" })
   .map((list) => list.map((entry, index) => ({ ...entry, id: `cap-${index}` })));
 
 /** What a capture says in full: pools looked up, secrets of its own put in. */
 function spelled(drawn: Drawn) {
   const secret = `zq${drawn.id.slice(4)}xk`;
-  const pick = <T>(pool: readonly T[], index: number, otherwise: T): T => (index === own ? otherwise : (pool[index] ?? otherwise));
+  const pick = <T>(pool: readonly T[], index: number, otherwise: T): T =>
+    index === own ? otherwise : (pool[index] ?? otherwise);
   const listed = drawn.recipients.map((index) => recipientPool[index] ?? "");
   const first = listed[0] ?? "someone@nowhere.example";
-  const tag = Buffer.from(first).toString("base64url").toLowerCase().replace(/[^a-z0-9]/g, "");
+  const tag = Buffer.from(first)
+    .toString("base64url")
+    .toLowerCase()
+    .replace(/[^a-z0-9]/g, "");
   const urls = drawn.urls.map((index) => pick(urlPool, index, `http://${tag}.${secret}.track.example.com/u/${secret}`));
   const subject = pick(subjects, drawn.subject, `Dear ${secret} ${first}`);
   const helo = pick(helos, drawn.helo, `${secret}.helo.example.net`);
-  const text = drawn.body === own ? `A letter for nobody but ${secret}, who knows why it came at all.` : (bodies[drawn.body] ?? "");
+  const text =
+    drawn.body === own
+      ? `A letter for nobody but ${secret}, who knows why it came at all.`
+      : (bodies[drawn.body] ?? "");
   return { secret, listed, urls, subject, helo, text, mailFrom: senders[drawn.mailFrom], first };
 }
 
@@ -140,7 +182,9 @@ function rawMessage(drawn: Drawn): Buffer {
       ? `Content-Type: text/plain; charset=utf-8\r\n\r\n${content}`
       : `Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n${content}\r\n--b\r\nContent-Type: ${attachment.type}\r\nContent-Disposition: attachment; filename="${first}.bin"\r\n\r\n${attachment.text}\r\n--b--\r\n`;
   const subjectLine = subject === undefined ? "" : `Subject: ${subject}\r\n`;
-  return Buffer.from(`From: ${first}\r\nTo: ${first}\r\nX-Pad: ${"p".repeat(drawn.size)}\r\n${subjectLine}MIME-Version: 1.0\r\n${part}`);
+  return Buffer.from(
+    `From: ${first}\r\nTo: ${first}\r\nX-Pad: ${"p".repeat(drawn.size)}\r\n${subjectLine}MIME-Version: 1.0\r\n${part}`,
+  );
 }
 
 /** The capture as a line of its sensor's spool. */
@@ -227,7 +271,13 @@ function linkOf(url: string): Link {
   const host = (/^https?:\/\/(\[[^\]]+\]|[^/:]+)/.exec(url)?.[1] ?? "").replace(/[[\]]/g, "");
   if (/^[\d.]+$|:/.test(host)) {
     const { economy, asn } = networkOf(host);
-    return { url, host, ip: host, ...(asn === undefined ? {} : { asn }), ...(economy === undefined ? {} : { economy, basis: "address" }) };
+    return {
+      url,
+      host,
+      ip: host,
+      ...(asn === undefined ? {} : { asn }),
+      ...(economy === undefined ? {} : { economy, basis: "address" }),
+    };
   }
   if (host.endsWith("example.com")) return { url, host, domain: "example.com" };
   if (host.endsWith("yahoo.co.jp")) return { url, host, domain: "yahoo.co.jp", economy: "JP", basis: "cctld" };
@@ -308,7 +358,7 @@ export function seenOf(drawn: Drawn): Seen {
     ...(helo === undefined ? {} : { helo: helo.toLowerCase() }),
     ...optional("mailDomain", domainFacts[(mailFrom ?? "").split("@")[1] ?? ""]?.domain),
     ...(subject === undefined ? {} : { subject }),
-    body: JSON.stringify([text, distinct, attachment?.text, drawn.probe]),
+    body: normaliseBody(`${text} ${urls.join(" ")}`),
     ...(attachment === undefined ? {} : { attachment }),
     bytes: rawMessage(drawn).length,
     secret,

@@ -46,8 +46,7 @@ function sidesOf(slice: Slice, one: Seen): string[] {
 /** Captures of the slice before filters. */
 export function scoped(slice: Slice, captures: readonly Seen[]): Seen[] {
   return captures.filter(
-    (one) =>
-      !one.probe && one.capturedAt >= slice.from && one.capturedAt < slice.to && sidesOf(slice, one).length > 0,
+    (one) => !one.probe && one.capturedAt >= slice.from && one.capturedAt < slice.to && sidesOf(slice, one).length > 0,
   );
 }
 
@@ -102,12 +101,18 @@ const ascending = (a: readonly (string | number)[], b: readonly (string | number
 };
 
 export function sourceRows(slice: Slice, captures: readonly Seen[]): ModelRow[] {
-  const groups = Map.groupBy(scoped(slice, captures).filter(slice.passes), (one) => `${one.ip} ${dayOf(one.capturedAt)}`);
+  const groups = Map.groupBy(
+    scoped(slice, captures).filter(slice.passes),
+    (one) => `${one.ip} ${dayOf(one.capturedAt)}`,
+  );
   const rows = [...groups.values()].map((list) => {
     const connections = [...Map.groupBy(list, (one) => `${one.sensor} ${one.session}`).values()].map(([one]) => one);
     const byTime = connections
       .filter((one) => one !== undefined)
-      .sort((a, b) => -ascending([a.connectedAt, a.port, a.abused, a.service], [b.connectedAt, b.port, b.abused, b.service]));
+      .sort(
+        (a, b) =>
+          -ascending([a.connectedAt, a.port, a.abused, a.service], [b.connectedAt, b.port, b.abused, b.service]),
+      );
     const [newest] = byTime;
     const sensors = new Set(list.map((one) => one.sensor)).size;
     const economies = new Map<string, number>();
@@ -207,9 +212,18 @@ export function targetRows(slice: Slice, captures: readonly Seen[]): ModelRow[] 
           captures: list.length,
           recipients: sum(list.map(({ recipients }) => recipients)),
           sources: new Set(seen.map((one) => one.ip)).size,
-          source_economies: top(countBy(seen, (one) => one.source.economy ?? "ZZ"), 5),
-          source_asns: top(countBy(seen, (one) => (one.source.asn === undefined ? undefined : String(one.source.asn))), 5),
-          top_sources: top(countBy(seen, (one) => one.ip), 10),
+          source_economies: top(
+            countBy(seen, (one) => one.source.economy ?? "ZZ"),
+            5,
+          ),
+          source_asns: top(
+            countBy(seen, (one) => (one.source.asn === undefined ? undefined : String(one.source.asn))),
+            5,
+          ),
+          top_sources: top(
+            countBy(seen, (one) => one.ip),
+            10,
+          ),
           redacted: "",
         },
       ];
@@ -228,9 +242,9 @@ export function urlRows(slice: Slice, captures: readonly Seen[]): ModelRow[] {
       return sides.length === 0 ? [] : [{ ...link, one, sides }];
     }),
   );
-  const common = (valueOf: (link: Advertised) => string | undefined) => {
+  const common = (take: (link: Advertised) => string | undefined) => {
     const byCapture = Map.groupBy(advertised, ({ one }) => one);
-    return commonOf(slice, [...byCapture.keys()], (one) => (byCapture.get(one) ?? []).map(valueOf));
+    return commonOf(slice, [...byCapture.keys()], (one) => (byCapture.get(one) ?? []).map(take));
   };
   const hosts = common(({ host }) => host);
   const domains = common(({ domain }) => domain);
@@ -294,12 +308,14 @@ export function eventRows(slice: Slice, captures: readonly Seen[]): ModelRow[] {
   const commonType = common((one) => [one.attachment?.type]);
   const commonFile = common((one) => [one.attachment?.text]);
   const commonHost = common((one) => one.links.map(({ host }) => host));
-  const rows = before.filter(slice.passes).toSorted((a, b) =>
-    ascending(
-      [Math.floor(a.connectedAt / 1000), a.ip, a.port, a.sensor, a.id],
-      [Math.floor(b.connectedAt / 1000), b.ip, b.port, b.sensor, b.id],
-    ),
-  );
+  const rows = before
+    .filter(slice.passes)
+    .toSorted((a, b) =>
+      ascending(
+        [Math.floor(a.connectedAt / 1000), a.ip, a.port, a.sensor, a.id],
+        [Math.floor(b.connectedAt / 1000), b.ip, b.port, b.sensor, b.id],
+      ),
+    );
   const shownIf = (values: ReadonlySet<string>, value: string | undefined) =>
     value !== undefined && values.has(value) ? value : null;
   return rows.map((one) => {

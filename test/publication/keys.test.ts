@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { chmod, copyFile, readdir, readFile, rm, stat, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { FlattenedSign, importJWK } from "jose";
 import { isError } from "../../src/errors.ts";
 import { announcedKeys, announceRotation, ensureAnnounced, publishedJwks } from "../../src/publication/announce.ts";
 import { readOwnTip } from "../../src/publication/behind.ts";
@@ -20,7 +21,7 @@ import {
 } from "../../src/publication/keys.ts";
 import { append, logKey, readTip } from "../../src/publication/log.ts";
 import { feedPrefix } from "../../src/publication/manifest.ts";
-import type { Signer } from "../../src/publication/sign.ts";
+import { readJws, type Signer } from "../../src/publication/sign.ts";
 import { readTrust } from "../../src/publication/trust.ts";
 import { verify } from "../../src/publication/verify.ts";
 import { openDiskStore } from "../../src/store/disk.ts";
@@ -88,6 +89,7 @@ test("the private key may come from the environment, and then isn't written", as
   const stranger = await newIssuer(t);
   const wrong = await readFile(join(stranger.keys, `${stranger.keyring.live}.jwk`), "utf8");
   await assert.rejects(openKeyring({ folder, environmentKey: wrong }), bad);
+  await assert.rejects(openKeyring({ folder: other.keys, environmentKey: wrong }), bad);
   const { signer } = await beginRotation({ folder, environmentKey }, { now: testNow });
   assert.notEqual(signer.kid, other.keyring.live);
   assert.equal(signer.alg, "ES256");
@@ -349,8 +351,47 @@ test("a chain of announcements is read as far as it holds, and what is wrong wit
         ["keys-broken"],
       );
   }
+  await place.delete("keys/00000002.jws");
+  assert.equal((await readChain(place)).broken, "Announcement 2 of keys is missing.");
   const contradictory = { ...third.said, live: oldKey.kid };
   assert.throws(() => encodeExact(announcementSchema, contradictory));
+});
+
+test("an announcement that bears a trusted key's name counts only with that key's signature", async (t) => {
+  const [issuer, stranger] = [await newIssuer(t), await newIssuer(t)];
+  await publish(stranger);
+  const place = stranger.store.under("partners/twcert");
+  const jws = readJws((await place.get("keys/00000001.jws")) ?? new Uint8Array(), "spampots-keys+jws");
+  const forged = await stranger.store.get("partners/twcert/keys/00000001.jws");
+  assert.ok(forged);
+  // Signed by the stranger's key over a header that names the issuer's.
+  const secret = await importJWK(
+    JSON.parse(await readFile(join(stranger.keys, `${stranger.keyring.live}.jwk`), "utf8")),
+  );
+  const header = { alg: "EdDSA", kid: issuer.keyring.live, typ: "spampots-keys+jws" };
+  const {
+    payload,
+    protected: head,
+    signature,
+  } = await new FlattenedSign(jws.payload).setProtectedHeader(header).sign(secret);
+  // And the other way round: the issuer's key is announced, and the signature is the stranger's.
+  const said = {
+    ...JSON.parse(Buffer.from(jws.payload).toString()),
+    live: issuer.keyring.live,
+    keys: issuer.keyring.keys,
+  };
+  const other = await new FlattenedSign(encodeExact(announcementSchema, said)).setProtectedHeader(header).sign(secret);
+  for (const file of [
+    { payload, protected: head, signature },
+    { payload: other.payload, protected: other.protected, signature: other.signature },
+  ]) {
+    await stranger.store.delete("partners/twcert/keys/00000001.jws");
+    await place.putOnce("keys/00000001.jws", Buffer.from(JSON.stringify(file)));
+    assert.match((await readChain(place)).broken ?? "", /isn't signed by the key/);
+    const report = await verify(place, { trust: readTrust(issuer.keyring.live), now: later(1) });
+    assert.equal(report.ok, false);
+    assert.deepEqual(report.proven, []);
+  }
 });
 
 test("whoever holds a retired key can't change what was published under it", async (t) => {

@@ -1,5 +1,6 @@
 /** Verify: what is whole is proven; whatever is changed, removed or put in another place is found, and called by its name. */
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { copyFile, cp, mkdir, readdir, readFile, rename, rm, stat, unlink, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -345,10 +346,30 @@ test("what the issuer signed, and contradicts itself over several publications, 
   }
 });
 
+test("a file whose name states a stricter label, or that two manifests name, is found or counted once", async (t) => {
+  const stricter = { ...csvFile(1), suffix: "-strict.csv.gz" };
+  const issuer = await newIssuer(t);
+  await publish(issuer, { files: [stricter] });
+  const request = { trust: readTrust(issuer.keyring.live), now: later(1) };
+  assert.deepEqual(words(await verify(issuer.store, request)), ["label"]);
+  const same = await newIssuer(t);
+  await publish(same);
+  await publish(same);
+  const [feed] = (await verify(same.store, { ...request, trust: readTrust(same.keyring.live) })).feeds;
+  assert.deepEqual([feed?.tip, feed?.states.sound, feed?.problemCount], [2, 1, 0]);
+});
+
 test("a withdrawal that leaves out a publication of its period, or names one of another, is found", async (t) => {
   assert.deepEqual(await faulty(t, () => ({ ...withdrawal([2]), artifacts: [] })), []);
   assert.deepEqual([...new Set(await faulty(t, () => ({ ...withdrawal([1]), artifacts: [] })))], ["revision"]);
   assert.deepEqual(await faulty(t, () => ({ ...withdrawal([1, 2]), artifacts: [] })), ["revision"]);
+  const issuer = await newIssuer(t);
+  await publish(issuer, { files: [] });
+  await publish(issuer, { files: [] });
+  await publish(issuer, { files: [], more: withdrawal([2]) });
+  const report = await verify(issuer.store, { trust: readTrust(issuer.keyring.live), now: later(1) });
+  const found = report.feeds.flatMap((feed) => feed.problems.map((problem) => problem.sentence));
+  assert.deepEqual(found, ["Publication 3 withdraws the period and doesn't name this one."]);
 });
 
 test("deep: rows, objects, sizes and digests of the content are counted, and bombs are stopped", async (t) => {
@@ -387,7 +408,9 @@ test("deep: rows, objects, sizes and digests of the content are counted, and bom
 
 test("deep: a compressed file that is damaged is called damaged by its digest", async (t) => {
   const issuer = await newIssuer(t);
-  const [artifact] = (await publish(issuer, { files: [csvFile(2000)] })).artifacts;
+  const [artifact] = (
+    await publish(issuer, { files: [{ ...csvFile(1), content: `a\r\n${randomBytes(2_000_000).toString("hex")}\r\n` }] })
+  ).artifacts;
   assert.ok(artifact);
   const path = join(issuer.root, sources, artifactKey(artifact));
   const bytes = await readFile(path);
