@@ -18,9 +18,10 @@ import { errorTable } from "./errors.ts";
 
 /** The program with all its commands; `docs.test.ts` reads it too. */
 export function spampots(env: Readonly<Record<string, string | undefined>>): Command {
+  // The file is our own: it has a version.
   const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
     version: string;
-  }; // our own file
+  };
   const program = new Command("spampots")
     .description(
       "Shares honeypot spam data with partner economies: each gets exactly what is theirs, signed, on time, provably complete.",

@@ -197,11 +197,7 @@ export class StixObjects {
   }
 
   /** What refers to all of a part: `refs` by themselves, since stringifying thousands takes its time. */
-  grouping(
-    key: string,
-    body: Omit<SliceBody<Grouping>, "object_refs">,
-    refs: Iterable<StixId>,
-  ): Emitted<"grouping"> {
+  grouping(key: string, body: Omit<SliceBody<Grouping>, "object_refs">, refs: Iterable<StixId>): Emitted<"grouping"> {
     const own = `${JSON.stringify(body).slice(1, -1)},"object_refs":${listJson([...refs])}`;
     return this.#versioned("grouping", this.#idOf("grouping", key), own);
   }
