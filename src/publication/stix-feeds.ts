@@ -34,7 +34,11 @@ interface Workbench {
   readonly spanOf: (row: Row) => Span;
 }
 
-const total = (rows: readonly Row[], count: Read<number>) => rows.reduce((sum, row) => sum + (count(row) ?? 0), 0);
+/** `12 messages` over all rows; `messages` where the feed doesn't say how many. */
+function counted(rows: readonly Row[], count: Read<number>, unit: string): string {
+  const total = rows.reduce((sum, row) => sum + (count(row) ?? 0), 0);
+  return total === 0 ? unit : `${total} ${unit}`;
+}
 
 /** From when to when a row speaks: its first and last capture, or what of that was not withheld. */
 function spanReader({ period }: RenderContext, columns: Columns): (row: Row) => Span {
@@ -44,7 +48,9 @@ function spanReader({ period }: RenderContext, columns: Columns): (row: Row) => 
     const dayStart = day(row);
     const least = timestamp(row) ?? dayStart ?? period.start;
     const greatest = timestamp(row) ?? (dayStart === undefined ? period.end : dayStart + dayMs) - 1;
-    return { first: first(row) ?? least, last: last(row) ?? greatest };
+    const from = first(row) ?? least;
+    // A connection is accepted before its first message: what stands in for the last must not be earlier than that.
+    return { first: from, last: Math.max(from, last(row) ?? greatest) };
   };
 }
 
@@ -74,7 +80,7 @@ function networkReader({ columns, objects, spanOf }: Workbench, numberColumn: st
 
 /** Columns that stand in STIX properties; all others go into the extension. */
 const elsewhere = {
-  source: new Set(["source_ip", "source_asn", "source_as_name", "first_seen", "last_seen", "exemplars", "tlp"]),
+  source: new Set(["source_ip", "source_asn", "source_as_name", "first_seen", "last_seen", "exemplars"]),
   target: new Set([
     "destination_fqdn",
     "destination_ip",
@@ -82,10 +88,9 @@ const elsewhere = {
     "destination_as_name",
     "first_seen",
     "last_seen",
-    "tlp",
   ]),
-  url: new Set(["url_host", "url", "url_ip", "url_asn", "first_seen", "last_seen", "tlp"]),
-  capture: new Set(["timestamp", "source_ip", "source_port", "source_asn", "source_as_name", "tlp"]),
+  url: new Set(["url_host", "url", "url_ip", "url_asn", "first_seen", "last_seen"]),
+  capture: new Set(["timestamp", "source_ip", "source_port", "source_asn", "source_as_name"]),
 } as const;
 
 function sourceDays(bench: Workbench): GroupBuilder {
@@ -105,8 +110,8 @@ function sourceDays(bench: Workbench): GroupBuilder {
     return objects.indicator(address, key, spanOfAll(rows, spanOf), {
       name: `${key} injected spam into a honeypot`,
       description:
-        `${total(rows, captures)} messages for ${total(rows, recipients)} potential recipients, none delivered, in ` +
-        `${objects.period} (UTC). The host may be a compromised machine, a proxy or a NAT address.`,
+        `Sent ${counted(rows, captures, "messages")} for ${counted(rows, recipients, "potential recipients")}, none ` +
+        `delivered, in ${objects.period} (UTC). The host may be a compromised machine, a proxy or a NAT address.`,
       indicator_types: ["malicious-activity"],
       confidence: 85,
       labels: ["spam", ...[...abuses].sort().map((abuse) => `${abuse}-abuse`)],
@@ -183,7 +188,7 @@ function urlDays(bench: Workbench): GroupBuilder {
     objects.indicator(named, key, spanOfAll(rows, spanOf), {
       name: `${key} advertised by spam`,
       description:
-        `Host advertised in ${total(rows, captures)} messages in ${objects.period} (UTC). Advertised by spam; not by ` +
+        `Host advertised in ${counted(rows, captures, "messages")} in ${objects.period} (UTC). Advertised by spam; not by ` +
         "itself proof of malicious content.",
       indicator_types: ["anomalous-activity"],
       confidence: 50,

@@ -80,15 +80,11 @@ export class StixObjects {
     this.#stamp = `"created_by_ref":${creator},"created":"${created}","modified":"${modified}",${this.#marking}`;
   }
 
-  /** An object's text from its id and the JSON of its own properties, braces off. */
-  #versioned<Type extends SliceObject["type"]>(type: Type, id: StixId<Type>, own: string): Emitted<Type> {
-    return { id, text: `{"type":"${type}","spec_version":"2.1","id":"${id}",${this.#stamp},${own}}` };
-  }
-
-  /** The id of a domain or relationship object; `key` names it among those of its type in the slice. */
-  #idOf<Type extends SliceObject["type"]>(type: Type, key: string): StixId<Type> {
+  /** A domain or relationship object: `key` names it among those of its type in the slice, `own` is the JSON of its properties, braces off. */
+  #versioned<Type extends SliceObject["type"]>(type: Type, key: string, own: string): Emitted<Type> {
     // Revoked objects stay revoked for ever: what is published after a revocation has other ids.
-    return this.#id(type, `${this.#revokes}\u001f${key}`);
+    const id = this.#id(type, `${this.#revokes}\u001f${key}`);
+    return { id, text: `{"type":"${type}","spec_version":"2.1","id":"${id}",${this.#stamp},${own}}` };
   }
 
   /**
@@ -143,7 +139,7 @@ export class StixObjects {
     const own =
       `"relationship_type":"belongs-to","source_ref":"${address}","target_ref":"${system.id}","start_time":"${start}",` +
       `${stop > start ? `"stop_time":"${stop}",` : ""}"description":"Origin AS at the time of the observation."`;
-    return this.#versioned("relationship", this.#idOf("relationship", `${address}\u001f${system.id}`), own);
+    return this.#versioned("relationship", `${address}\u001f${system.id}`, own);
   }
 
   /** That `refs` were observed `count` times in `span`; `extension` is the JSON of our extension. */
@@ -160,7 +156,7 @@ export class StixObjects {
       `"first_observed":"${instantText(span.first)}","last_observed":"${instantText(span.last)}",` +
       `"number_observed":${counted(count)},"object_refs":${listJson(refs)},${labelled}` +
       `"extensions":{"${extensionId}":${extension}}`;
-    return this.#versioned("observed-data", this.#idOf("observed-data", key), own);
+    return this.#versioned("observed-data", key, own);
   }
 
   /** That the issuer saw what `indicator` tells, as `observed` states. */
@@ -174,7 +170,7 @@ export class StixObjects {
     const own =
       `"sighting_of_ref":"${indicator}","observed_data_refs":["${observed}"],"where_sighted_refs":["${this.#issuer}"],` +
       `"first_seen":"${instantText(span.first)}","last_seen":"${instantText(span.last)}","count":${counted(count)}`;
-    return this.#versioned("sighting", this.#idOf("sighting", key), own);
+    return this.#versioned("sighting", key, own);
   }
 
   /** An indicator of an address or name for the span and {@link indicatorDays} more. */
@@ -193,12 +189,12 @@ export class StixObjects {
       valid_from: instantText(span.first),
       valid_until: instantText(span.last + indicatorDays * dayMs),
     };
-    return this.#versioned("indicator", this.#idOf("indicator", value), JSON.stringify(whole).slice(1, -1));
+    return this.#versioned("indicator", value, JSON.stringify(whole).slice(1, -1));
   }
 
   /** What refers to all of a part: `refs` by themselves, since stringifying thousands takes its time. */
   grouping(key: string, body: Omit<SliceBody<Grouping>, "object_refs">, refs: Iterable<StixId>): Emitted<"grouping"> {
     const own = `${JSON.stringify(body).slice(1, -1)},"object_refs":${listJson([...refs])}`;
-    return this.#versioned("grouping", this.#idOf("grouping", key), own);
+    return this.#versioned("grouping", key, own);
   }
 }

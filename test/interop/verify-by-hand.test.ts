@@ -105,5 +105,5 @@ test("the partner guide explains every word that verify says", async () => {
   const report = await readFile(join(here, "../../src/publication/verify-report.ts"), "utf8");
   const words = [...report.matchAll(/^ {2}\| "([a-z-]+)"/gm)].map((match) => match[1]);
   assert.equal(words.length, 17);
-  for (const word of words) assert.match(guide, new RegExp(`^\\| \`${word}\` \\| `, "m"));
+  for (const word of words) assert.match(guide, new RegExp(`^\\|[^|]*\`${word}\`[^|]*\\| `, "m"));
 });

@@ -109,7 +109,7 @@ test("publishing is refused where a receipt shows a publication that the log has
   await receipt("twcert/spam-sources/00000004-pull-1.json");
   await assert.rejects(
     check(),
-    (error) => behind(error) && isError(error) && error.facts["seen"] === 4 && error.facts["log"] === 3,
+    (error) => behind(error) && isError(error) && error.facts.seen === 4 && error.facts.log === 3,
   );
 });
 

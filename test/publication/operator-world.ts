@@ -2,7 +2,7 @@
  * A whole small installation in a folder of its own: real disk stores, DuckDB, parsing threads and keys. Tables hold
  * documentation networks alone; spools are written by hand, so that each test knows every capture.
  */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, type TestContext } from "node:test";
@@ -84,6 +84,7 @@ export interface OperatorWorld {
 
 interface Shared {
   readonly engine: Engine;
+  close(): Promise<void>;
   readonly ingest: Omit<IngestWorld, "settings" | "lake">;
   readonly feeds: ReadonlyMap<string, Feed>;
   readonly partners: readonly Partner[];
@@ -91,6 +92,8 @@ interface Shared {
 }
 
 let shared: Promise<Shared> | undefined;
+// Of the file that imports this one: a hook set up inside a test would be that test's.
+after(async () => (await shared)?.close());
 
 /** Engine, threads and tables: opened once for a test file. */
 async function openShared(): Promise<Shared> {
@@ -109,11 +112,11 @@ async function openShared(): Promise<Shared> {
   await mkdir(join(folder, "spill"));
   const engine = await openDuckdb({ threads: 1, memoryMb: 600, temporary: join(folder, "spill") });
   const threads = openThreads(1, { tables: tables.shared(), maps, sensors });
-  after(async () => {
+  const close = async () => {
     engine.close();
     await threads.close();
     await rm(folder, { recursive: true, force: true });
-  });
+  };
   const feeds = new Map<string, Feed>();
   for (const id of ["spam-sources", "spam-targets", "summary"]) {
     const parsed = parseFeed(id, id, await readFile(join(project, `feeds/${id}.yaml`), "utf8"));
@@ -121,6 +124,7 @@ async function openShared(): Promise<Shared> {
   }
   return {
     engine,
+    close,
     ingest: { engine, threads, tables, maps, sensors, log: openLog("silent") },
     feeds,
     partners: partnersOf(partnersYaml, feeds),
@@ -183,6 +187,14 @@ export async function openOperatorWorld(t: Pick<TestContext, "after">): Promise<
       return published.map(({ manifest }) => manifest);
     },
   };
+}
+
+/** A copy of the installation's store, times of files included, removed after the test. */
+export async function copyOfStore(t: Pick<TestContext, "after">, { settings }: OperatorWorld): Promise<Store> {
+  const folder = await mkdtemp(join(tmpdir(), "spampots-copy-"));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  await cp(settings.store, folder, { recursive: true, preserveTimestamps: true });
+  return openDiskStore(folder);
 }
 
 function spoolText(sensor: string, captures: readonly Captured[]): string {

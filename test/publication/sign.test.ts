@@ -155,7 +155,7 @@ test("keys that are private, foreign, misnamed or torn apart are refused", async
   );
   for (const alg of ["EdDSA", "ES256"] as const) {
     const [one, other] = [await newPrivate(alg), await newPrivate(alg)];
-    await assert.rejects(openSigner({ ...one, d: other["d"] }), (error) => isError(error, "bad-key"));
+    await assert.rejects(openSigner({ ...one, d: other.d }), (error) => isError(error, "bad-key"));
   }
   await assert.rejects(openSigner(open), (error) => isError(error, "bad-key"));
 });

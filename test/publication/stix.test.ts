@@ -421,6 +421,19 @@ test("one sight alone has no stop_time, and an indicator ends a week after the l
   assert.equal(indicator?.pattern, "[ipv6-addr:value = '2001:db8::1']");
 });
 
+test("an indicator says how much was sent, where the feed does", async (t) => {
+  const describe = async (cells: Record<string, Cell>) => {
+    const context = contextOf("source-day", await temporaryFolder(t));
+    const rows = [1, 2].map((n) => ({ key: `k${n}`, cells: { source_ip: "203.0.113.7", ...cells } }));
+    const [bundle] = await bundlesOf(await render(stixRenderer(context), context.columns, rows));
+    return String(bundle && ofType(bundle, "indicator")[0]?.description).split(". ")[0];
+  };
+  const tail = "none delivered, in 2026-W46 (UTC)";
+  const full = { captures: 10, recipients: 2_500_000_000n };
+  assert.equal(await describe(full), `Sent 20 messages for 5000000000 potential recipients, ${tail}`);
+  assert.equal(await describe({}), `Sent messages for potential recipients, ${tail}`);
+});
+
 test("where instants are withheld, day or period stands in", async (t) => {
   const spans = async (cells: Record<string, Cell>) => {
     const context = contextOf("source-day", await temporaryFolder(t));
@@ -431,6 +444,8 @@ test("where instants are withheld, day or period stands in", async (t) => {
   };
   assert.deepEqual(await spans({ day: week.start }), ["2026-11-09T00:00:00Z", "2026-11-09T23:59:59Z", 1]);
   assert.deepEqual(await spans({}), ["2026-11-09T00:00:00Z", "2026-11-15T23:59:59Z", 1]);
+  const accepted = { timestamp: week.start + 1000, first_seen: week.start + 5000, captures: 3 };
+  assert.deepEqual(await spans(accepted), ["2026-11-09T00:00:05Z", "2026-11-09T00:00:05Z", 3]);
 });
 
 test("connections without both ports, and of services unknown for a port, are not made up", async (t) => {

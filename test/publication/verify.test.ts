@@ -375,7 +375,12 @@ test("a withdrawal that leaves out a publication of its period, or names one of 
 test("deep: rows, objects, sizes and digests of the content are counted, and bombs are stopped", async (t) => {
   const content = csvFile(3);
   const lie = (facts: object) => [{ ...content, facts: { rows: 3, ...facts } }];
+  const large = `a\r\n${randomBytes(2_000_000).toString("hex")}\r\n`;
   const cases: readonly [RegExp | undefined, Parameters<typeof publish>[1]][] = [
+    [
+      /unpacks to more than the 1000 bytes/,
+      { files: [{ ...content, content: large, facts: { rows: 1, content_bytes: 1000 } }] },
+    ],
     [undefined, { files: lie({}) }],
     [/has 3 rows, not the 4/, { files: lie({ rows: 4 }) }],
     [/doesn't unpack to the content/, { files: lie({ content_sha256: sha256("x") }) }],
