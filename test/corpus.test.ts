@@ -7,9 +7,10 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { loadMaps } from "../src/enrich/maps.ts";
+import { periodAt } from "../src/feed/period.ts";
 import type { Ingested } from "../src/ingest.ts";
 import { archiveToSpool } from "../src/ingest-archive.ts";
-import { type Cell, dayMs } from "../src/model.ts";
+import { type Cell, dayMs, hourMs } from "../src/model.ts";
 import {
   csvRows,
   openSite,
@@ -48,9 +49,9 @@ after(async () => {
 const wholeTime = [Date.UTC(1999, 11, 31), Date.UTC(2100, 0, 1)] as const;
 
 /** Columns of every capture in the lake. */
-async function lakeRows(columns: readonly string[]): Promise<Record<string, Cell>[]> {
-  const batches = await site.lake.batches(...wholeTime);
-  const captures = await site.lake.select("captures", batches, ...wholeTime);
+async function lakeRows(columns: readonly string[], of = site): Promise<Record<string, Cell>[]> {
+  const batches = await of.lake.batches(...wholeTime);
+  const captures = await of.lake.select("captures", batches, ...wholeTime);
   const sql = `nothing AS (SELECT 1) SELECT ${columns.join(", ")} FROM captures`;
   const rows: Record<string, Cell>[] = [];
   for await (const { rows: count, columns: cells } of workshop.world.engine.rows({ captures }, sql)) {
@@ -92,7 +93,7 @@ test(
       `${files.length} messages: ${rows.length} captures, quarantine ${JSON.stringify(done.quarantined)}; ${known.length} of declared charset, ${damaged.length} damaged subjects`,
     );
     assert.deepEqual(damaged, []);
-    assert.ok(known.length > 60, `${known.length} messages with a declared charset were looked at`);
+    assert.ok(known.length > 50, `${known.length} messages with a declared charset were looked at`);
   },
 );
 
@@ -114,34 +115,65 @@ test("the 1,896 spams of a public corpus: none lost, and once more changes nothi
   for (const folder of folders) assert.equal((await ingestArchive(folder)).outcome, "known");
 });
 
+/** Economies whose agreement is stated one by one: those of the partners. */
+const partnerEconomies = ["TW", "JP", "AU", "UY", "PL", "HK"];
+
 test("economies of sources agree with independent observers", needed(consensusFile), async (t) => {
-  const consensus = new Map(
-    readFileSync(consensusFile, "utf8")
-      .trim()
-      .split(/\r?\n/)
-      .slice(1)
-      .map((line) => line.split(",") as [string, string]), // two columns
-  );
-  const rows = await lakeRows(["source_ip", "source_economy"]);
-  const sources = new Map(rows.map((row) => [String(row.source_ip), row.source_economy]));
-  const known = [...sources].filter(([ip]) => consensus.has(ip));
-  const equal = known.filter(([ip, economy]) => consensus.get(ip) === economy);
-  const unknown = [...sources.values()].filter((economy) => economy === null).length;
-  t.diagnostic(
-    `${sources.size} source addresses, ${unknown} of unknown economy; ${known.length} in the consensus, ${equal.length} agree`,
-  );
-  assert.equal(equal.length, known.length);
+  const pairs = readFileSync(consensusFile, "utf8")
+    .trim()
+    .split(/\r?\n/)
+    .slice(1)
+    .map((line) => line.split(","));
+  const consensus = new Map(pairs.map(([ip = "", economy = ""]) => [ip, economy]));
+  const inCorpus = (await lakeRows(["source_ip"])).filter(({ source_ip: ip }) => consensus.has(String(ip)));
+  // The corpora are twenty years older than the observations: addresses of these go the same way into a lake of their own.
+  const ours = [...consensus].filter(([, economy], index) => partnerEconomies.includes(economy) || index % 50 === 0);
+  const observed = await openSite({ after: (end) => ends.push(end) }, workshop);
+  await observed.ingest("observed.ndjson", spoolOf(ours.map(([ip]) => ip)));
+  const rows = await lakeRows(["source_ip", "source_economy"], observed);
+  assert.equal(rows.length, ours.length);
+  const agrees = ({ source_ip: ip, source_economy: economy }: Record<string, Cell>) =>
+    consensus.get(String(ip)) === economy;
+  const shares = partnerEconomies.map((economy) => {
+    const of = rows.filter(({ source_ip: ip }) => consensus.get(String(ip)) === economy);
+    return { economy, addresses: of.length, agreed: of.filter(agrees).length };
+  });
+  t.diagnostic(`${inCorpus.length} sources of the corpora are in the consensus`);
+  t.diagnostic(shares.map(({ economy, addresses, agreed }) => `${economy} ${agreed}/${addresses}`).join(", "));
+  t.diagnostic(`all: ${rows.filter(agrees).length} of ${rows.length}`);
+  for (const { economy, addresses, agreed } of shares) assert.ok(agreed >= addresses * 0.95, economy);
+  assert.ok(rows.filter(agrees).length >= rows.length * 0.97);
 });
 
-test("a year of it, published for everyone and for TW, verifies; nobody's address stands in it", async (t) => {
-  const rows = await lakeRows(["captured_at", "probe", "handshake"]);
-  const now = Date.UTC(2003, 0, 6, 7);
-  const feeds = await projectFeeds();
+/** A spool file with one capture of each address, without a message. */
+function spoolOf(addresses: readonly string[]): string {
+  const at = "2026-06-20T00:00:00Z";
+  const lines = addresses.map((ip, index) => ({
+    kind: "message",
+    id: `observed-${index}`,
+    session: `observed-${index}`,
+    connected_at: at,
+    captured_at: at,
+    source: { ip, port: 40_000 },
+    handshake: true,
+    service: { name: "smtp", port: 25 },
+    envelope: { rcpt_to: [] },
+  }));
+  return [{ v: 1, sensor: "archive", sealed_at: at }, ...lines].map((line) => `${JSON.stringify(line)}\n`).join("");
+}
+
+const weeks = 12;
+
+test("its busiest twelve weeks, published for everyone and for TW, verify; nobody's address stands in them", async (t) => {
+  const rows = await lakeRows(["captured_at", "probe", "source_ip"]);
+  const end = busiest(rows.map(({ captured_at: at }) => Number(at)));
+  const now = end + 7 * hourMs;
+  const retain = { retain: `${weeks * 7}d` };
+  const feedIds = ["spam-sources", "spam-events", "spam-urls"];
+  const feeds = await projectFeeds(Object.fromEntries(feedIds.map((feed) => [feed, retain])));
+  const mou = { signed: "2000-01-01", expires: "2020-12-31" };
   const subscriptions = (tlp: string) =>
-    ["spam-sources", "spam-events", "spam-urls"]
-      .map((feed) => ({ feed, every: "week", formats: ["csv"], tlp }))
-      .map((one) => (one.feed === "spam-events" ? { ...one } : one));
-  const mou = { signed: "2001-01-01", expires: "2010-12-31" };
+    feedIds.map((feed) => ({ feed, every: "week", formats: ["csv", "stix"], tlp }));
   const partners = partnersOf(feeds, [
     { id: "everyone", economies: "all", mou, subscriptions: subscriptions("AMBER+STRICT") },
     { id: "tw-only", economies: ["TW"], mou, subscriptions: subscriptions("AMBER").slice(0, 1) },
@@ -150,23 +182,29 @@ test("a year of it, published for everyone and for TW, verifies; nobody's addres
   const found = await site.publications();
   const report = await site.verify(now);
   assert.ok(report.ok, JSON.stringify(report.problems));
-  const events = found.filter(({ partner, feed }) => partner === "everyone" && feed === "spam-events");
-  const [from, to] = [
-    events.map(({ manifest }) => Date.parse(manifest.period.start)),
-    events.map(({ manifest }) => Date.parse(manifest.period.end)),
-  ];
-  const inside = rows.filter(
-    ({ captured_at: at, probe }) => !probe && Number(at) >= Math.min(...from) && Number(at) < Math.max(...to),
-  );
-  const leaving = events.flatMap(csvRows);
+  const leaving = found
+    .filter(({ partner, feed }) => partner === "everyone" && feed === "spam-events")
+    .flatMap((one) => csvRows(one));
+  const inside = rows.filter(({ captured_at: at, probe }) => {
+    return !probe && Number(at) >= end - weeks * 7 * dayMs && Number(at) < end;
+  });
+  const shown = (column: string) => leaving.filter((row) => row[column] !== "").length;
   t.diagnostic(
-    `${found.length} publications over ${Math.round((Math.max(...to) - Math.min(...from)) / dayMs)} days, ${leaving.length} events`,
+    `${found.length} publications up to ${new Date(end).toISOString()}: ${leaving.length} events, ${shown("subject")} with subject, ${shown("url_hosts")} with URL hosts`,
   );
   assert.equal(leaving.length, inside.length);
-  for (const { partner, files, feed } of found) {
+  assert.ok(leaving.length > 500);
+  assert.equal(shown("subject") + shown("helo") + shown("url_hosts"), 0, "one sensor's texts stay");
+  for (const { partner, files } of found) {
     for (const [name, content] of files) assert.doesNotMatch(content.toString(), /@|%40/, name);
-    if (partner === "tw-only") {
-      for (const row of csvRows({ files })) assert.equal(row.source_economy, "TW", feed);
-    }
+    if (partner !== "tw-only") continue;
+    for (const row of csvRows({ files })) assert.equal(row.source_economy, "TW");
   }
 });
+
+/** End of the run of {@link weeks} ISO weeks that holds most of the instants. */
+function busiest(instants: readonly number[]): number {
+  const ends = [...new Set(instants.map((at) => periodAt("week", at).end))];
+  const held = (end: number) => instants.filter((at) => at >= end - weeks * 7 * dayMs && at < end).length;
+  return ends.reduce((best, end) => (held(end) > held(best) ? end : best), ends[0] ?? 0);
+}

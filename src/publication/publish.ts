@@ -16,10 +16,10 @@ import type { Store } from "../store/store.ts";
 import { temporaryPath } from "../store/temporary.ts";
 import { type DueAgain, dueAgain, putAgainRecord } from "./again.ts";
 import { ensureAnnounced } from "./announce.ts";
-import { checkNotBehind } from "./behind.ts";
+import { checkNotBehind, readOwnTip } from "./behind.ts";
 import { logStateOf, publicationManifest, type Rendered, type SliceRecords } from "./compose.ts";
 import type { Keyring } from "./keys.ts";
-import { append, type Publication, readTip } from "./log.ts";
+import { append, type Publication, readManifest } from "./log.ts";
 import { artifactKey, encodeManifest, feedPrefix, type Manifest, payloadDigest } from "./manifest.ts";
 import { readSliceRecords } from "./records.ts";
 import { renderSlice, type SliceWorld } from "./slices.ts";
@@ -158,7 +158,7 @@ class PublishRun implements PublishOutcome {
       if (!inForce(partner, now)) continue;
       try {
         const place = store.under(feedPrefix(partner.id, feed.id));
-        const tip = await readTip(place, keyOf);
+        const tip = await readOwnTip(store, partner.id, feed.id, keyring);
         this.#tips.set(logName(partner.id, feed.id), tip);
         const context = { partner, subscription, log: logStateOf(tip), lake: this.#state, now };
         const found = due(context);
@@ -273,8 +273,9 @@ class PublishRun implements PublishOutcome {
   /** What was just committed, as the store gives it back: signature and bytes are proven before anything builds on it. */
   async #readBack(store: Store, manifest: Manifest): Promise<Publication> {
     const { keys } = this.#world.keyring;
-    const tip = await readTip(store, (kid) => keys.find((key) => key.kid === kid), manifest.sequence);
-    if (tip !== undefined && tip.manifest.sequence >= manifest.sequence) return tip;
+    // This very one, though another publisher may have gone on: the next append then finds its number taken.
+    const found = await readManifest(store, manifest.sequence, (kid) => keys.find((key) => key.kid === kid));
+    if (found !== undefined) return found;
     throw new SpampotsError("store-unfit", "The store doesn't give back what was just put.", { store: store.url });
   }
 

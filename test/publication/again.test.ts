@@ -1,29 +1,23 @@
 /** `publish --again`: what is due again, that doing it twice changes nothing more, and that content only ever rises. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Partner } from "../../src/feed/partners.ts";
+import { dayMs } from "../../src/model.ts";
 import type { Manifest } from "../../src/publication/manifest.ts";
 import type { Store } from "../../src/store/store.ts";
 import { contentsOf, Killed, killedStore } from "./killed-store.ts";
-import { capturesOf, copyOfStore, type OperatorWorld, openOperatorWorld } from "./operator-world.ts";
+import { capturesOf, copyOfStore, type OperatorWorld, openOperatorWorld, withFeed } from "./operator-world.ts";
 
 /** An instant of November 2026. */
 const day = (number: number, hour = 0) => Date.UTC(2026, 10, number, hour);
 const sources = { feed: "spam-sources" };
 
 /** Both partners' feed with other exemplars: another definition. */
-function withExemplars(world: OperatorWorld, exemplars: number): { partners: readonly Partner[] } {
-  const change = (partner: Partner): Partner => ({
-    ...partner,
-    subscriptions: partner.subscriptions.map((subscription) => {
-      const { feed } = subscription;
-      if (feed.id !== "spam-sources") return subscription;
-      const definition = { ...feed.definition, exemplars };
-      return { ...subscription, feed: { ...feed, exemplars, definition } };
-    }),
-  });
-  return { partners: world.partners.map(change) };
-}
+const withExemplars = ({ partners }: Pick<OperatorWorld, "partners">, exemplars: number) => ({
+  partners: withFeed(partners, "spam-sources", ({ definition }) => ({
+    exemplars,
+    definition: { ...definition, exemplars },
+  })),
+});
 
 async function publishedWorld(t: Parameters<typeof openOperatorWorld>[0]): Promise<OperatorWorld> {
   const world = await openOperatorWorld(t);
@@ -87,9 +81,11 @@ test("there and back: each time the count of records rises above that of what is
 
 test("a period past its time for revisions is due again too, found by going back through the log", async (t) => {
   const world = await publishedWorld(t);
-  const late = Date.UTC(2027, 0, 20);
-  await world.publish(late, sources);
-  const changed = withExemplars(world, 1);
+  const late = day(15, 7);
+  const short = { partners: withFeed(world.partners, "spam-sources", () => ({ reviseFor: 2 * dayMs })) };
+  const [newest] = (await world.publish(late, sources, short)).slice(-1);
+  assert.ok(newest?.open_periods.every((entry) => entry.period !== "2026-11-10"));
+  const changed = withExemplars(short, 1);
   const one = { ...sources, period: "2026-11-10", again: true };
   const made = await world.publish(late, one, changed);
   assert.deepEqual(said(made), [

@@ -75,8 +75,11 @@ export interface OperatorWorld {
   readonly store: Store;
   readonly feeds: ReadonlyMap<string, Feed>;
   readonly partners: readonly Partner[];
-  /** Ingests a batch of one sensor; the same captures give the same batch. */
-  ingest(sensor: string, captures: readonly Captured[], more?: { again?: boolean; name?: string }): Promise<Ingested>;
+  /**
+   * Ingests a batch of one sensor; the same captures give the same batch. `again` with other means than before, whose
+   * rows are the same: the next generation.
+   */
+  ingest(sensor: string, captures: readonly Captured[], again?: string): Promise<Ingested>;
   publishWorld(now: number, more?: Partial<PublishWorld>): PublishWorld;
   /** Publishes what is due, and gives the manifests in order; fails where anything failed. */
   publish(now: number, selected?: Parameters<typeof publish>[1], more?: Partial<PublishWorld>): Promise<Manifest[]>;
@@ -174,10 +177,11 @@ export async function openOperatorWorld(t: Pick<TestContext, "after">): Promise<
     store,
     feeds,
     partners,
-    async ingest(sensor, captures, { again = false, name = "batch" } = {}) {
-      const path = join(root, `${name}.ndjson`);
+    async ingest(sensor, captures, again) {
+      const path = join(root, "batch.ndjson");
       await writeFile(path, spoolText(sensor, captures));
-      return ingestFile(path, { ...ingest, settings, lake }, { again });
+      const maps = again === undefined ? ingest.maps : { ...ingest.maps, digest: again };
+      return ingestFile(path, { ...ingest, settings, lake, maps }, { again: again !== undefined });
     },
     publishWorld,
     async publish(now, selected = {}, more = {}) {
@@ -187,6 +191,17 @@ export async function openOperatorWorld(t: Pick<TestContext, "after">): Promise<
       return published.map(({ manifest }) => manifest);
     },
   };
+}
+
+/** The partners, a feed of theirs changed; its definition only where the change says so. */
+export function withFeed(partners: readonly Partner[], id: string, change: (feed: Feed) => Partial<Feed>): Partner[] {
+  return partners.map((partner) => ({
+    ...partner,
+    subscriptions: partner.subscriptions.map((subscription) => {
+      const { feed } = subscription;
+      return feed.id === id ? { ...subscription, feed: { ...feed, ...change(feed) } } : subscription;
+    }),
+  }));
 }
 
 /** A copy of the installation's store, times of files included, removed after the test. */

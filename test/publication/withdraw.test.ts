@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { isError } from "../../src/errors.ts";
+import { dayMs } from "../../src/model.ts";
 import { publishedJwks } from "../../src/publication/announce.ts";
 import { artifactKey, feedPrefix, type Manifest } from "../../src/publication/manifest.ts";
 import { readSliceRecords } from "../../src/publication/records.ts";
@@ -11,7 +12,14 @@ import { verify } from "../../src/publication/verify.ts";
 import { withdraw } from "../../src/publication/withdraw.ts";
 import type { Store } from "../../src/store/store.ts";
 import { contentsOf, Killed, killedStore } from "./killed-store.ts";
-import { capturesOf, copyOfStore, type OperatorWorld, openOperatorWorld, partnersOf } from "./operator-world.ts";
+import {
+  capturesOf,
+  copyOfStore,
+  type OperatorWorld,
+  openOperatorWorld,
+  partnersOf,
+  withFeed,
+} from "./operator-world.ts";
 
 /** An instant of November 2026. */
 const day = (number: number, hour = 0) => Date.UTC(2026, 10, number, hour);
@@ -111,11 +119,12 @@ test("what stands after a withdrawal keeps its files, also those that it shares 
 
 test("a period that is no longer open is found by going back", async (t) => {
   const world = await publishedWorld(t);
-  await world.publish(Date.UTC(2027, 0, 5), { partner: "twcert", feed: "spam-sources" });
-  const { manifest } = await withdraw(world.publishWorld(Date.UTC(2027, 0, 5)), tenth);
+  const short = { partners: withFeed(world.partners, "spam-sources", () => ({ reviseFor: 2 * dayMs })) };
+  await world.publish(day(15, 7), { partner: "twcert", feed: "spam-sources" }, short);
+  const { manifest } = await withdraw(world.publishWorld(day(15, 7), short), tenth);
   assert.deepEqual(manifest.withdraws?.sequences, [1, 3]);
   assert.equal(manifest.period.id, "2026-11-10");
-  await verified(world.store, Date.UTC(2027, 0, 5));
+  await verified(world.store, day(15, 7));
 });
 
 test("--revoke publishes every indicator of the period once more, as revoked, later than any version of it", async (t) => {
@@ -282,7 +291,7 @@ test("what isn't there, or is withdrawn in other words, is refused with the next
   await refused({ sequence: 0 }, "not-found");
   await refused({ reason: " " }, "bad-argument");
   await refused({ partner: "../twcert" }, "bad-argument");
-  await world.store.delete([...before.keys()].find((key) => key.includes("part-0001")) ?? "");
+  await world.store.delete([...before.keys()].find((key) => key.includes("2026-11-10_tlp-amber_part-0001")) ?? "");
   await refused({ revoke: true, sequence: 1 }, "not-found");
   await withdraw(world.publishWorld(day(14)), tenth);
   await refused({ sequence: 5 }, "not-found");
