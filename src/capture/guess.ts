@@ -44,8 +44,8 @@ const pairs: Readonly<Record<string, PairPoints>> = {
     if (between(lead, 0xb0, 0xd7)) return 2;
     if (between(lead, 0xa1, 0xa3)) return 1.5;
     // Cyrillic, Greek and kana of GB 2312: some mailers send Russian so.
-    if (between(lead, 0xa4, 0xa9)) return 1;
-    return between(lead, 0xd8, 0xf7) ? 0.5 : -0.5;
+    if (between(lead, 0xa4, 0xa7)) return 1;
+    return lead === 0xa9 || between(lead, 0xd8, 0xf7) ? 0.5 : -0.5;
   },
   big5: (lead, trail) => {
     if (!between(lead, 0x81, 0xfe) || !(between(trail, 0x40, 0x7e) || between(trail, 0xa1, 0xfe))) return undefined;
@@ -68,14 +68,16 @@ const pairs: Readonly<Record<string, PairPoints>> = {
     if (lead === 0xa4 || lead === 0xa5) return 2.6;
     if (between(lead, 0xb0, 0xcf)) return 1.9;
     if (between(lead, 0xa1, 0xa3)) return 1.5;
-    return between(lead, 0xa6, 0xa8) || between(lead, 0xd0, 0xf4) ? 0.3 : -1;
+    if (between(lead, 0xa6, 0xa8)) return 0.8;
+    return between(lead, 0xd0, 0xf4) ? 0.3 : -1;
   },
   shift_jis: (lead, trail) => {
     if (!(between(lead, 0x81, 0x9f) || between(lead, 0xe0, 0xfc)) || !between(trail, 0x40, 0xfc)) return undefined;
     if ((lead === 0x82 && trail >= 0x9f) || (lead === 0x83 && trail <= 0x96)) return 2.4;
     if (between(lead, 0x88, 0x97)) return 1.8;
     if (lead === 0x81 || lead === 0x82) return 1.5;
-    return lead === 0x84 || between(lead, 0x98, 0x9f) || between(lead, 0xe0, 0xea) ? 0.3 : -1;
+    if (lead === 0x84) return 0.8;
+    return between(lead, 0x98, 0x9f) || between(lead, 0xe0, 0xea) ? 0.3 : -1;
   },
 };
 
@@ -102,19 +104,35 @@ const latinOf: Readonly<Record<string, readonly string[]>> = {
 /** Encodings of the text around that say what Latin letters with accents are in. */
 const specific = /^(?:iso-8859-|windows-125[03-8]|macintosh)/;
 
+/** Encodings of Latin letters. */
+const accented = /^(?:iso-8859-(?:1|2|3|4|9|10|13|14|15|16)|windows-125[02478]|macintosh)$/;
+
 /** Names of the same repertoire: what is known of the first holds for the second. */
 const alike: Readonly<Record<string, string>> = { gb18030: "gbk", "koi8-u": "koi8-r" };
 
 /**
- * How well the bytes fit an encoding, about 1 for ordinary text and below 0.5 for another encoding's; `undefined` for
- * encodings that this file can't tell.
+ * How well the bytes fit an encoding, about 1 for ordinary text and mostly below 0.8 for another encoding's; `undefined`
+ * for encodings that this file can't tell.
  */
-export function plausibility(bytes: Uint8Array, encoding: string, decode: GuessHints["decode"]): number | undefined {
+function plausibility(bytes: Uint8Array, encoding: string, decode: GuessHints["decode"]): number | undefined {
   const name = alike[encoding] ?? encoding;
-  const sample = sampleOf(bytes);
   const points = pairs[name];
-  if (points !== undefined) return fitOfPairs(sample, points);
-  return cyrillic.includes(name) ? fitOfCyrillic(decode(sample, name)) : undefined;
+  if (points !== undefined) return fitOfPairs(bytes, points);
+  return cyrillic.includes(name) ? fitOfCyrillic(decode(bytes, name)) : undefined;
+}
+
+/**
+ * True where bytes are clearly not of the encoding they are declared as: they hardly fit, another Cyrillic encoding fits
+ * better, or letters with accents would make up whole words.
+ */
+export function contradicts(bytes: Uint8Array, declared: string, hints: GuessHints): boolean {
+  const sample = sampleOf(bytes);
+  if (accented.test(declared)) return guessMistaken(sample, hints) !== undefined;
+  const fit = plausibility(sample, declared, hints.decode);
+  if (fit === undefined) return false;
+  const isCyrillic = cyrillic.includes(alike[declared] ?? declared);
+  const rivals = isCyrillic ? cyrillic.map((other) => plausibility(sample, other, hints.decode) ?? 0) : [];
+  return fit < 0.25 || rivals.some((rival) => rival > fit + 0.1);
 }
 
 /** The encoding the bytes are most likely of, as `TextDecoder` names it; `undefined` where none of those known fits. */
@@ -130,12 +148,13 @@ export function guessEncoding(bytes: Uint8Array, hints: GuessHints): string | un
 }
 
 /**
- * The encoding of bytes that somebody took for Latin-1 and encoded once more; `undefined` unless there is no doubt,
- * since they may be Latin-1.
+ * The encoding of bytes that somebody took for Latin letters; `undefined` unless there is no doubt, since they may be
+ * such letters.
  */
 export function guessMistaken(bytes: Uint8Array, hints: GuessHints): string | undefined {
   const sample = sampleOf(bytes);
-  return highShare(sample) > 0.6 ? guessWide(sample, hints, 0.75) : undefined;
+  const enough = sample.reduce((count, byte) => count + (byte >>> 7), 0) >= 6;
+  return enough && highShare(sample) > 0.7 ? guessWide(sample, hints, 0.75) : undefined;
 }
 
 /** The best fit above `least` of the encodings whose text is made of high bytes. */

@@ -6,7 +6,7 @@ import { isAscii, isUtf8 } from "node:buffer";
 import { plain } from "../log.ts";
 import { encodingOf } from "./charset.ts";
 import { decodeBy, holdsJis, isShifted } from "./decoders.ts";
-import { guessEncoding, guessMistaken, type LanguageJudge, plausibility } from "./guess.ts";
+import { contradicts, guessEncoding, guessMistaken, type LanguageJudge } from "./guess.ts";
 
 /** Text, and the name of the encoding it was read by, such as `big5` or `windows-1252`. */
 export interface Decoded {
@@ -40,7 +40,7 @@ export function decodeText(bytes: Buffer, label: string | undefined, hints: Hint
   if (isAscii(bytes)) return decodeSevenBit(bytes, declared ?? hints.near);
   const claim = declared === undefined || weak.has(declared) ? undefined : declared;
   if (isUtf8(bytes) && (claim === undefined || characterCount(bytes) > 2)) return decodeUtf8(bytes, hints);
-  const claimed = claim === undefined ? undefined : believed(bytes, claim);
+  const claimed = claim === undefined ? undefined : believed(bytes, claim, hints);
   if (claimed !== undefined) return claimed;
   const broken = declared === "utf-8" || hints.near === "utf-8" ? littleBroken(bytes, "utf-8") : undefined;
   if (broken !== undefined) return broken;
@@ -69,16 +69,15 @@ function utf16Of(bytes: Buffer, declared: string | undefined): string | undefine
 /** UTF-8; but where all of it is below U+0100 it may be bytes of another encoding that somebody took for Latin-1. */
 function decodeUtf8(bytes: Buffer, hints: Hints): Decoded {
   const text = decodeBy(bytes, "utf-8");
-  if (wideCharacters(text) < 6 || !allBelow(text, 0x100)) return { text, encoding: "utf-8" };
+  if (!allBelow(text, 0x100)) return { text, encoding: "utf-8" };
   const mistaken = Buffer.from(text, "latin1");
   const guess = guessMistaken(mistaken, { ...hints, decode: decodeBy });
   return guess === undefined ? { text, encoding: "utf-8" } : by(mistaken, guess);
 }
 
-/** The text by a declared encoding, where it decodes with little loss and looks like what it should be. */
-function believed(bytes: Buffer, declared: string): Decoded | undefined {
-  const looks = plausibility(bytes, declared, decodeBy);
-  return looks !== undefined && looks < 0.25 ? undefined : littleBroken(bytes, declared);
+/** The text by a declared encoding, where it decodes with little loss and isn't clearly another. */
+function believed(bytes: Buffer, declared: string, hints: Hints): Decoded | undefined {
+  return contradicts(bytes, declared, { ...hints, decode: decodeBy }) ? undefined : littleBroken(bytes, declared);
 }
 
 function littleBroken(bytes: Buffer, encoding: string): Decoded | undefined {

@@ -150,7 +150,7 @@ function readRows(job: ParquetJob): string {
     const split = `split(${name}, chr(${listSeparator.charCodeAt(0)}))`;
     return `CASE WHEN ${name} IS NULL THEN CAST([] AS ${type}) ELSE CAST(${split} AS ${type}) END AS ${name}`;
   });
-  return `SELECT ${select.join(", ")}, line FROM read_csv(${text(job.from)}, auto_detect=false, header=false, delim='\t', quote='', escape='', nullstr=${text(nullCell)}, new_line='\\n', max_line_size=33554432, columns={'line': 'BIGINT', ${types.join(", ")}})`;
+  return `SELECT ${select.join(", ")}, line FROM read_csv(${text(job.from)}, auto_detect=false, header=false, delim='\t', quote='', escape='', nullstr=${text(nullCell)}, new_line='\\n', max_line_size=8388608, columns={'line': 'BIGINT', ${types.join(", ")}})`;
 }
 
 const parquetOptions = `(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${rowGroupRows})`;

@@ -2,8 +2,8 @@
  * A compressed file as it is written: text in; a gzip file, sizes and digests out. zlib compresses on a thread of its
  * own while the caller makes the next text; memory is a few blocks.
  *
- * zlib is given blocks of a fixed size, so that the file doesn't depend on the pieces the text came in. The header
- * holds neither time, name nor system. One member, since browsers and curl read no second one.
+ * zlib is given blocks of a fixed size, so that the file can't depend on the pieces the text came in. The header holds
+ * neither time, name nor system. One member, since browsers and curl read no second one.
  *
  * @see RFC 1952 §2.3 (member format)
  */
@@ -75,7 +75,7 @@ class GzipFile implements ArtifactFile {
       const { read, written } = encoder.encodeInto(rest, this.#block.subarray(this.#filled));
       this.#filled += written;
       rest = read === rest.length ? "" : rest.slice(read);
-      // A block is sent off only when more text follows, so that cuts depend on the content alone.
+      // What is left didn't fit: the block is full.
       if (rest !== "") await this.#sendBlock();
     }
   }

@@ -233,7 +233,8 @@ class PublishRun implements PublishOutcome {
       if (!this.#dry) await this.#announce(partner.id);
       const store = this.#world.store.under(feedPrefix(partner.id, subscription.feed.id));
       const { start, end } = entry.period;
-      const coverage = coverageOf(this.#state.batches, start, end);
+      const standing = this.#state.batches.filter((record) => !this.#state.excluded.has(record.batch));
+      const coverage = coverageOf(standing, start, end);
       const facts = { issuer: this.#world.issuer.name, partner, subscription, tip: this.#tips.get(name), now };
       const manifest = publicationManifest(facts, { subscription, due: entry, rendered, records, coverage });
       if (this.#dry) {

@@ -24,13 +24,10 @@ export async function stixRevocation(
 ): Promise<readonly RenderedArtifact[]> {
   const modified = new Date(context.period.end + context.modifiedSteps).toISOString();
   const revoked = new StixParts(context, "revoked-part");
-  const seen = new Set<string>();
   try {
     for await (const part of parts) {
       for (const indicator of indicatorsOf(part)) {
-        // A key that filled several parts repeats its indicator in each.
-        if (seen.has(indicator.id)) continue;
-        seen.add(indicator.id);
+        // A key that filled several parts repeats its indicator in each; a revoked part takes it once.
         const text = JSON.stringify({ ...indicator, modified, revoked: true });
         await revoked.add({ shared: [{ id: indicator.id, text }], units: [] });
       }

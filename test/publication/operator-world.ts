@@ -36,7 +36,7 @@ const networks = [
   ["192.0.2.0,192.0.2.255", "AU", "64503,EXAMPLE-AU"],
 ] as const;
 
-const sensors: readonly Sensor[] = ["pot-1", "pot-2", "pot-3"].map((id, index) => ({
+export const sensors: readonly Sensor[] = ["pot-1", "pot-2", "pot-3"].map((id, index) => ({
   id,
   addresses: [{ address: `192.88.99.${index + 1}` }],
   names: [],
@@ -51,7 +51,8 @@ export interface Captured {
   readonly to?: readonly string[];
 }
 
-const partnersYaml = `partners:
+/** Two partners with equal policies. */
+export const partnersYaml = `partners:
 ${["twcert", "ncc"]
   .map(
     (id) => `  - id: ${id}

@@ -454,6 +454,19 @@ test("connections without both ports, and of services unknown for a port, are no
   const [events] = await bundlesOf(await render(stixRenderer(context), context.columns, [{ key: "k", cells }]));
   assert.ok(events);
   assert.deepEqual(ofType(events, "network-traffic"), []);
+  const halves = [{ source_port: 5 }, { abused_port: 1080 }].map((half, n) => ({
+    key: `k${n}`,
+    cells: { source_ip: "2001:db8::1", timestamp: week.start, ...half },
+  }));
+  const whole = { ...halves[0]?.cells, abused_port: 1080, source_ip: "2001:db8::1", service: "smtp" };
+  const again = contextOf("capture", await temporaryFolder(t));
+  const rows = [...halves, { key: "w", cells: whole }];
+  const [mixed] = await bundlesOf(await render(stixRenderer(again), again.columns, rows));
+  assert.ok(mixed);
+  assert.deepEqual(
+    ofType(mixed, "network-traffic").map(({ protocols }) => protocols),
+    [["ipv6", "tcp", "smtp"]],
+  );
   const sources = contextOf("source-day", await temporaryFolder(t));
   const exemplars = [
     [week.start, 5, 1080],
@@ -469,6 +482,24 @@ test("connections without both ports, and of services unknown for a port, are no
       ["ipv4", "tcp", "http"],
     ],
   );
+});
+
+test("captures of one address, however far apart, share one statement of its network", async (t) => {
+  const context = contextOf("capture", await temporaryFolder(t));
+  const rows = ["203.0.113.7", "203.0.113.8", "203.0.113.7"].map((source_ip, n) => ({
+    key: `k${n}`,
+    cells: { source_ip, timestamp: week.start + n * 60_000, source_asn: 64_500 },
+  }));
+  const [bundle] = await bundlesOf(await render(stixRenderer(context), context.columns, rows, [1]));
+  assert.ok(bundle);
+  assert.deepEqual(
+    ofType(bundle, "relationship").map((object) => [object.start_time, object.stop_time]),
+    [
+      ["2026-11-09T00:00:00Z", "2026-11-09T00:02:00Z"],
+      ["2026-11-09T00:01:00Z", undefined],
+    ],
+  );
+  assert.equal(ofType(bundle, "autonomous-system").length, 1);
 });
 
 test("without rows, with withheld keys and over the limit there is no part, and notes say why", async (t) => {
