@@ -14,8 +14,16 @@ import { SpampotsError } from "./errors.ts";
 import type { BlockResult, Quarantined } from "./lake/block.ts";
 import type { Engine } from "./lake/engine.ts";
 import type { Lake } from "./lake/lake.ts";
-import { type BatchRecord, type Dataset, generationName, hourRangesOf, type LakeFile } from "./lake/records.ts";
+import {
+  type BatchName,
+  type BatchRecord,
+  type Dataset,
+  generationName,
+  hourRangesOf,
+  type LakeFile,
+} from "./lake/records.ts";
 import type { Threads } from "./lake/threads.ts";
+import { faultOf } from "./lake/verify.ts";
 import type { Log } from "./log.ts";
 import { dayMs, type Sensor, type SpoolHeader } from "./model.ts";
 import type { Settings } from "./settings.ts";
@@ -63,7 +71,7 @@ export async function ingestFile(path: string, world: IngestWorld, { again = fal
   const batch = await fileDigest(path);
   const known = (await world.lake.names()).find((name) => name.batch16 === batch.slice(0, 16));
   const madeWith = makersDigest(world);
-  const isCurrent = known !== undefined && (!again || (await world.lake.record(known)).made_with === madeWith);
+  const isCurrent = known !== undefined && !(again && (await isOutdated(known, madeWith, world)));
   if (known !== undefined && isCurrent) {
     return { path, batch, generation: known.generation, outcome: "known", counts: {}, quarantined: {} };
   }
@@ -93,6 +101,19 @@ export async function ingestFile(path: string, world: IngestWorld, { again = fal
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** True where rows would come out otherwise today, or a visible file of the batch is damaged: `--again` repairs it. */
+async function isOutdated(name: BatchName, madeWith: string, { lake }: IngestWorld): Promise<boolean> {
+  const record = await lake.record(name);
+  if (record.made_with !== madeWith) return true;
+  for (const day of new Set(record.files.map((file) => file.day))) {
+    const visible = new Set((await lake.filesOfDay(day, [record])).map((file) => file.key));
+    for (const file of record.files) {
+      if (visible.has(file.key) && (await faultOf(lake, file)) !== undefined) return true;
+    }
+  }
+  return false;
 }
 
 /** Digest over everything that rows depend on beside the file. */

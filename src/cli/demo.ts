@@ -1,4 +1,5 @@
 /** `spampots demo`: the whole path on simulated captures, in a folder of its own. What `npm start` runs. */
+import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import type { Command } from "commander";
@@ -49,7 +50,15 @@ function demoEnvironment(
   folder: string,
 ): Record<string, string | undefined> {
   const kept = Object.entries(env).filter(([name]) => !/^SPAMPOTS_(STORE|SENSORS|SIGNING_KEY|S3_)/.test(name));
-  return { ...Object.fromEntries(kept), SPAMPOTS_DATA: folder, SPAMPOTS_LOG: env.SPAMPOTS_LOG ?? "error" };
+  // Outside of a site of one's own the demonstration takes the partners and feeds that come with the program.
+  const shipped = resolve(import.meta.dirname, "..", "..");
+  const config = env.SPAMPOTS_CONFIG ?? (existsSync("partners.yaml") ? undefined : shipped);
+  return {
+    ...Object.fromEntries(kept),
+    SPAMPOTS_CONFIG: config,
+    SPAMPOTS_DATA: folder,
+    SPAMPOTS_LOG: env.SPAMPOTS_LOG ?? "error",
+  };
 }
 
 async function demonstrate(world: CliWorld, flags: DemoFlags): Promise<void> {

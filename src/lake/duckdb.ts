@@ -122,7 +122,7 @@ function engineError(cause: unknown): SpampotsError {
   if (/\.parquet/i.test(message) && /IO Error|Invalid Input|No magic bytes|corrupt/i.test(message)) {
     return new SpampotsError("lake-damaged", "A file of the lake can't be read.", {
       cause,
-      hint: "`spampots lake verify` names the damaged files; ingest their batches again from done/.",
+      hint: "`spampots lake verify` names the damaged files; `spampots ingest --again` makes them anew from done/.",
     });
   }
   return new SpampotsError("engine-failed", "The query engine refused a query.", { cause });

@@ -31,7 +31,7 @@ export function affectedBy(
     const open = log.open.find((entry) => entry.period === period.id);
     if (open?.state === "withdrawn") return [];
     if (open !== undefined && inForce(partner, now) && now < period.end + feed.reviseFor) {
-      return [{ period: period.id, revisedFrom: Math.max(now, open.publishedAt + feed.reviseEvery) }];
+      return [{ period: period.id, revisedFrom: Math.max(now, Math.ceil(open.publishedAt) + feed.reviseEvery) }];
     }
     const isFinal = open !== undefined || log.closed.some(({ from, to }) => from <= period.start && period.end <= to);
     return isFinal ? [{ period: period.id, revisedFrom: undefined }] : [];

@@ -78,9 +78,9 @@ function networkReader({ columns, objects, spanOf }: Workbench, numberColumn: st
     });
 }
 
-/** Columns that stand in STIX properties; all others go into the extension. */
+/** Columns that stand in STIX properties (`tlp` as the marking); all others go into the extension. */
 const elsewhere = {
-  source: new Set(["source_ip", "source_asn", "source_as_name", "first_seen", "last_seen", "exemplars"]),
+  source: new Set(["source_ip", "source_asn", "source_as_name", "first_seen", "last_seen", "exemplars", "tlp"]),
   target: new Set([
     "destination_fqdn",
     "destination_ip",
@@ -88,9 +88,10 @@ const elsewhere = {
     "destination_as_name",
     "first_seen",
     "last_seen",
+    "tlp",
   ]),
-  url: new Set(["url_host", "url", "url_ip", "url_asn", "first_seen", "last_seen"]),
-  capture: new Set(["timestamp", "source_ip", "source_port", "source_asn", "source_as_name"]),
+  url: new Set(["url_host", "url", "url_ip", "url_asn", "first_seen", "last_seen", "tlp"]),
+  capture: new Set(["timestamp", "source_ip", "source_port", "source_asn", "source_as_name", "tlp"]),
 } as const;
 
 function sourceDays(bench: Workbench): GroupBuilder {

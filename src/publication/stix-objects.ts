@@ -45,8 +45,12 @@ const indicatorDays = 7;
 
 const counted = (count: number) => Math.min(Math.max(count, 1), greatestCount);
 
-/** The JSON of a list of texts that have nothing to escape. */
-const listJson = (texts: readonly string[]) => `["${texts.join('","')}"]`;
+/** The JSON of a list of texts that have nothing to escape. Most are of one or two, where `join` costs more than it looks. */
+function listJson(texts: Iterable<string>): string {
+  let items = "";
+  for (const text of texts) items += items === "" ? `"${text}"` : `,"${text}"`;
+  return `[${items}]`;
+}
 
 /** IANA names of what a sensor posed as; SOCKS has no versions there. */
 const protocolNames: ReadonlyMap<string, string> = new Map([
@@ -194,7 +198,7 @@ export class StixObjects {
 
   /** What refers to all of a part: `refs` by themselves, since stringifying thousands takes its time. */
   grouping(key: string, body: Omit<SliceBody<Grouping>, "object_refs">, refs: Iterable<StixId>): Emitted<"grouping"> {
-    const own = `${JSON.stringify(body).slice(1, -1)},"object_refs":${listJson([...refs])}`;
+    const own = `${JSON.stringify(body).slice(1, -1)},"object_refs":${listJson(refs)}`;
     return this.#versioned("grouping", key, own);
   }
 }

@@ -186,6 +186,22 @@ test("all versions of a period are revoked; partners with the same parts share b
   await verified(world.store, day(14));
 });
 
+test("what is published anew after a withdrawal can be revoked, though the files before it are gone", async (t) => {
+  const world = await publishedWorld(t);
+  await withdraw(world.publishWorld(day(14)), tenth);
+  const selected = { partner: "twcert", feed: "spam-sources", period: "2026-11-10", again: true };
+  const [again] = await world.publish(day(14), selected);
+  assert.ok(again);
+  const { manifest } = await withdraw(world.publishWorld(day(14)), {
+    ...tenth,
+    sequence: again.sequence,
+    revoke: true,
+  });
+  const revoked = (await stixOf(world.store, manifest)).filter((object) => object.revoked === true);
+  assert.equal(revoked.length, 2);
+  await verified(world.store, day(14));
+});
+
 test("without indicators there is nothing to revoke, and no record", async (t) => {
   const world = await openOperatorWorld(t);
   await world.ingest("pot-1", capturesOf("203.0.113.7", "2026-11-10T01:00:00Z", 5));
