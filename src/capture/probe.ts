@@ -73,11 +73,32 @@ export function sensorPatterns(sensors: readonly Sensor[]): SensorPatterns {
     return false;
   };
   const scratch = Buffer.allocUnsafeSlow(shortText * 3);
-  const hits = (text: string): boolean => {
+  const hitsAsWritten = (text: string): boolean => {
     if (text.length > shortText) return hitsBytes(Buffer.from(text));
     return hitsBytes(scratch.subarray(0, scratch.write(text)));
   };
+  const hits = (text: string): boolean => {
+    if (hitsAsWritten(text)) return true;
+    if (text.length > longestFolded || !mayFold.test(text)) return false;
+    const plainer = folded(text);
+    return plainer !== text && hitsAsWritten(plainer);
+  };
   return { hits, hitsBytes };
+}
+
+/** Longer texts are searched as they are alone: folding costs memory several times theirs. */
+const longestFolded = 1 << 22;
+
+/** Something beyond ASCII, or a bracket: only then may {@link folded} change a text. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: what is not ASCII is meant
+const mayFold = /[^\x00-\x7f]|[[(](?:\.|dot)[\])]/i;
+
+/** Full-width and other compatible characters in their plain form, invisible ones gone, `[.]` and its like as dots. */
+function folded(text: string): string {
+  return text
+    .normalize("NFKC")
+    .replace(/\p{Cf}/gu, "")
+    .replace(/\[(?:\.|dot)\]|\((?:\.|dot)\)|。/gi, ".");
 }
 
 /** A name as it may be written: letters beyond ASCII in either case, or in their ASCII form. */

@@ -67,7 +67,7 @@ export function commonValues(
 ): string[] {
   return [
     `values_${name} AS (${values})`,
-    `seen_${name} AS (SELECT v, max(recipient_distinct) AS most FROM values_${name} WHERE v IS NOT NULL AND strpos(v, '@') = 0 AND strpos(v, '%40') = 0 GROUP BY v HAVING count(DISTINCT sensor) >= ${least.sensors})`,
+    `seen_${name} AS (SELECT v, max(recipient_distinct) AS most FROM values_${name} WHERE v IS NOT NULL AND strpos(v, '@') = 0 AND strpos(v, '＠') = 0 AND strpos(v, '﹫') = 0 AND strpos(v, '%40') = 0 GROUP BY v HAVING count(DISTINCT sensor) >= ${least.sensors})`,
     `few_${name} AS (SELECT s.v FROM seen_${name} s JOIN values_${name} x ON x.v = s.v CROSS JOIN UNNEST(x.recipient_sample) AS t(r) WHERE s.most < ${least.recipients} GROUP BY s.v HAVING count(DISTINCT t.r) >= ${least.recipients})`,
     `common_${name} AS (SELECT v FROM seen_${name} WHERE most >= ${least.recipients} UNION ALL SELECT v FROM few_${name})`,
   ];

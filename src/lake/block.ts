@@ -150,11 +150,11 @@ function addRequest(rows: BlockRows, line: number, record: RequestRecord, contex
 
 async function addCapture(rows: BlockRows, line: number, record: MessageRecord, context: BlockContext): Promise<void> {
   const message = record.message === undefined ? undefined : await context.parser.facts(record.message);
-  const probe = message?.probe === true || context.hits(envelopeText(record));
-  const row = captureRow(line, context.facts, record, message, probe, context.attributes);
+  const isProbe = (texts: string) => message?.probe === true || context.hits(`${envelopeText(record)}\n${texts}`);
+  const row = captureRow(line, context.facts, record, message, isProbe, context.attributes);
   rows.count("captures");
   rows.add("captures", record.id, record.capturedAt, row);
-  if (probe) {
+  if (row.probe) {
     rows.count("probes");
     return;
   }

@@ -96,8 +96,20 @@ interface Recipients {
   readonly economies: readonly (readonly [string, number])[];
 }
 
+/** One mailbox written in several ways is one recipient: brackets, quotes, case, a final dot, a `+tag` don't count. */
+function mailbox(address: string): string {
+  const bare = address
+    .normalize("NFKC")
+    .trim()
+    .toLowerCase()
+    .replace(/^<|>$/g, "")
+    .replaceAll('"', "")
+    .replace(/\.$/, "");
+  return bare.replace(/\+[^@]*@/, "@");
+}
+
 function recipientsOf(rcptTo: readonly string[], attributes: Attributes): Recipients {
-  const addresses = new Set(rcptTo.map((address) => address.trim().toLowerCase()));
+  const addresses = new Set(rcptTo.map(mailbox));
   const domains = new Map<string, RecipientDomain & { count: number }>();
   const economies = new Map<string, number>();
   for (const address of addresses) {
@@ -189,15 +201,18 @@ export function requestRow(line: number, facts: BatchFacts, record: RequestRecor
   return { line: cells.join("\t"), sourceEconomy, targetEconomies: [], urlEconomies: [] };
 }
 
-/** The row of a capture. `message` is absent where the spool holds no message; `probe` covers envelope and message. */
+/**
+ * The row of a capture. `message` is absent where the spool holds no message. `isProbe` is asked about every text of the
+ * row that could leave, in its final form: folding and cutting may make a sensor's address of what was none.
+ */
 export function captureRow(
   line: number,
   facts: BatchFacts,
   record: MessageRecord,
   message: MessageFacts | undefined,
-  probe: boolean,
+  isProbe: (texts: string) => boolean,
   attributes: Attributes,
-): LakeRow {
+): LakeRow & { readonly probe: boolean } {
   const at = record.capturedAt;
   const { cells, sourceEconomy, destinationEconomy } = connectionCells(
     line,
@@ -212,11 +227,23 @@ export function captureRow(
   const targetEconomies = sortedSet([destinationEconomy, ...recipients.domains.map((domain) => domain.economy)]);
   const urlEconomies = sortedSet(urls.map((url) => url.economy));
   const bytes = message?.messageBytes ?? record.messageBytes;
+  const helo = record.helo?.toLowerCase() ?? "";
+  const mailFromDomain = record.mailFrom === undefined ? undefined : attributes.senderDomain(record.mailFrom);
+  const probe = isProbe(
+    [
+      helo,
+      mailFromDomain ?? "",
+      message?.subject ?? "",
+      ...recipients.domains.map(({ domain }) => domain),
+      ...urls.flatMap(({ url, host }) => [url, host]),
+      ...(message?.attachments ?? []).map(({ type }) => type),
+    ].join("\n"),
+  );
   cells.push(
     String(record.handshake),
     String(probe),
-    cell(record.helo?.toLowerCase()),
-    cell(record.mailFrom === undefined ? undefined : attributes.senderDomain(record.mailFrom)),
+    cell(helo),
+    cell(mailFromDomain),
     String(record.recipients),
     String(recipients.distinct),
     listCell(recipients.sample.map(String)),
@@ -240,5 +267,5 @@ export function captureRow(
     cell(message?.parseError),
     String(facts.parser),
   );
-  return { line: cells.join("\t"), sourceEconomy, targetEconomies, urlEconomies };
+  return { line: cells.join("\t"), sourceEconomy, targetEconomies, urlEconomies, probe };
 }

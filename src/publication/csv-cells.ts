@@ -8,22 +8,25 @@ import { stringify } from "csv-stringify/sync";
 import { plain } from "../log.ts";
 import type { Cell } from "../model.ts";
 import { dayText, exemplarsOf, exemplarsText, instantText, numberOf } from "./cells.ts";
-import { isAttackerWritten, type RenderContext, refuseExposed, rememberedTexts, typeOf } from "./render.ts";
+import { isWatched, type RenderContext, refuseExposed, rememberedTexts, typeOf } from "./render.ts";
 
 /** Turns a column's cells into finished cells of a line. */
 export type ColumnWriter = (cells: readonly Cell[]) => readonly string[];
 
 /** Begins with a letter or digit and holds nothing that a CSV reader or spreadsheet could take for more than text. */
-const needsNothing = /^[A-Za-z0-9][A-Za-z0-9 .:;/_-]*$/;
+const needsNothing = /^[A-Za-z0-9](?:[A-Za-z0-9 .:/_-]|;(?!-))*$/;
 
 /**
  * Without what turns a terminal or a reader's eye, and, beside what `escape_formulas` does, one more `'` in front of a
  * leading `'`, so that the escape can be undone.
  */
 function cleaned(text: string): string {
-  const safe = plain(text);
+  const safe = plain(text).replace(inside, ";'");
   return safe.startsWith("'") ? `'${safe}` : safe;
 }
+
+/** Where a spreadsheet that separates cells by `;` would see a formula, or our escape of one, begin. */
+const inside = /;(?=['=+\-@＝＋－＠])/g;
 
 /** The texts as finished cells: one record each. {@link plain} leaves no line break, so that lines are cells. */
 function quoted(texts: readonly string[]): readonly string[] {
@@ -36,7 +39,8 @@ function quoted(texts: readonly string[]): readonly string[] {
  * {@link columnWriter} put in front of a formula or of another `'` is removed. What {@link plain} replaced stays so.
  */
 export function unescapeCell(cell: string): string {
-  return cell.startsWith("'") ? cell.slice(1) : cell;
+  const whole = cell.startsWith("'") ? cell.slice(1) : cell;
+  return whole.replace(/;'(?=['=+\-@＝＋－＠])/g, ";");
 }
 
 /** Names as a header line without its line break. */
@@ -45,7 +49,7 @@ export function headerLine(names: readonly string[]): string {
 }
 
 function textWriter(context: RenderContext, column: string): ColumnWriter {
-  const watched = isAttackerWritten(column);
+  const watched = isWatched(column);
   const known = new Map<string, string>();
 
   /** Makes every text of `texts` known. */

@@ -349,3 +349,21 @@ test("ten thousand sensors and hostile megabytes stay linear", () => {
   assert.ok(patterns.hits("see sensor-9999.example.net"));
   assert.ok(patterns.hits(ipv4Text(0xc8a00000 + 3 * 9_999)));
 });
+
+test("full-width digits, invisible characters and defanged dots hide no sensor", () => {
+  const { hits } = sensorPatterns([
+    { id: "s", addresses: [{ address: "203.0.113.77" }], names: ["relay7.example.net"] },
+  ]);
+  for (const text of [
+    "２０３.0.113.７７",
+    "203[.]0[.]113[.]77",
+    "203(dot)0(dot)113(dot)77",
+    "203.0.11\u00ad3.77",
+    "203。0。113。77",
+    "relay7[.]example[.]net",
+    "ｒelay7.example.net",
+  ]) {
+    assert.ok(hits(`see ${text} now`), text);
+  }
+  assert.ok(!hits("２０３.0.113.７８ relay8[.]example[.]net"));
+});

@@ -117,7 +117,12 @@ test("law: the bytes are those csv-stringify gives for the whole rows", async (t
       const [artifact] = await render(csvRenderer(context), textColumns, rowsOf(texts), [7]);
       assert.ok(artifact);
       const id = rowIds(context.siteKey, context.feed);
-      const clean = (text: string | null) => (text === null ? "" : plain(text).replace(/^'/, "''"));
+      const clean = (text: string | null) =>
+        text === null
+          ? ""
+          : plain(text)
+              .replace(/;(?=['=+\-@＝＋－＠])/g, ";'")
+              .replace(/^'/, "''");
       const records = texts.map((row, n) => [id(`k${n}`), ...row.map(clean), "AMBER"]);
       const options = { record_delimiter: "\r\n", eof: true, escape_formulas: true };
       assert.equal(await contentOf(artifact), stringify([["row_id", ...textColumns, "tlp"], ...records], options));
@@ -136,7 +141,8 @@ test("law: a CSV reader and unescapeCell give back every text, and no cell begin
       assert.equal(records.length, texts.length);
       for (const [n, [, ...cells]] of records.entries()) {
         for (const [column, cell] of cells.slice(0, 3).entries()) {
-          assert.doesNotMatch(cell, /^[=+\-@\t\r＝＋－＠]/u);
+          // Also where a spreadsheet separates cells by `;`, as those of many economies do.
+          assert.doesNotMatch(cell, /(?:^|;)[=+\-@\t\r＝＋－＠]/u);
           assert.doesNotMatch(cell, /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u);
           assert.equal(unescapeCell(cell), plain(texts[n]?.[column] ?? ""));
         }
@@ -144,6 +150,18 @@ test("law: a CSV reader and unescapeCell give back every text, and no cell begin
     }),
     { numRuns: 60 },
   );
+});
+
+test("a formula behind a semicolon is escaped like one at the start, and comes back", async (t) => {
+  const context = contextOf("capture", await temporaryFolder(t), { columns: ["subject"] });
+  const texts = ["x;=cmd|' /C calc'!A0;y", "a;'=b", "1;-2", "a;b;c"];
+  const rows = texts.map((subject, index) => ({ key: `k${index}`, cells: { subject } }));
+  const [artifact] = await render(csvRenderer(context), ["subject"], rows);
+  assert.ok(artifact);
+  const records: string[][] = parse(await contentOf(artifact), { record_delimiter: "\r\n", from: 2 });
+  const cells = records.map(([, cell = ""]) => cell);
+  assert.deepEqual(cells, ["x;'=cmd|' /C calc'!A0;y", "a;''=b", "1;'-2", "a;b;c"]);
+  assert.deepEqual(cells.map(unescapeCell), texts);
 });
 
 test("law: chunks of any size give the same file", async (t) => {
