@@ -6,7 +6,7 @@
  */
 import { SpampotsError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
-import { readChain, states } from "./chain.ts";
+import { type Chain, readChain, states } from "./chain.ts";
 import type { Keyring } from "./keys.ts";
 import { type Publication, readTip, sequenceName, tipSequence } from "./log.ts";
 import { feedPrefix } from "./manifest.ts";
@@ -37,12 +37,35 @@ export async function readOwnTip(
 ): Promise<Publication | undefined> {
   const chain = await readChain(store.under(`partners/${partner}`));
   const place = store.under(feedPrefix(partner, feed));
-  const keys = [...keyring.keys, ...(chain.announcements.at(-1)?.said.keys ?? [])];
-  const found = await readTip(place, (kid) => keys.find((key) => key.kid === kid), known);
-  if (found === undefined || found.kid === keyring.live || found.kid === keyring.rotatingFrom) return found;
+  refuseForeignChain(chain, keyring, place);
+  const found = await readTip(place, (kid) => keyring.keys.find((key) => key.kid === kid), known);
+  if (found === undefined) return found;
+  refuseForeign(found, partner, feed, place);
+  if (found.kid === keyring.live || found.kid === keyring.rotatingFrom) return found;
   const tip = { feed, sequence: found.manifest.sequence, payload_sha256: found.payloadSha256 };
   if (states(chain, tip)) return found;
   throw refuseTip(found, place);
+}
+
+/** The store isn't trusted: a chain that our keys didn't sign vouches for nothing. @throws SpampotsError `verify-failed` */
+function refuseForeignChain({ announcements, broken }: Chain, keyring: Keyring, place: Store): void {
+  const ours = announcements.every(({ signedBy }) => keyring.keys.some((key) => key.kid === signedBy));
+  if (ours && broken === undefined) return;
+  throw new SpampotsError("verify-failed", "The announcements of keys in the store aren't ours, or are damaged.", {
+    hint: "Somebody else writes to the store, or the key folder is an old copy. Restore what is wrong; nothing is published meanwhile.",
+    store: place.url,
+    ...(broken === undefined ? {} : { broken }),
+  });
+}
+
+/** A manifest of another log, copied here under a good signature. @throws SpampotsError `verify-failed` */
+export function refuseForeign({ manifest }: Publication, partner: string, feed: string, place: Store): void {
+  if (manifest.partner === partner && manifest.feed === feed) return;
+  throw new SpampotsError("verify-failed", "A publication stands in a log that isn't its own.", {
+    hint: "Somebody copied it there: restore this log from a copy of the store. Nothing is published in it meanwhile.",
+    sequence: manifest.sequence,
+    store: place.url,
+  });
 }
 
 /**

@@ -14,9 +14,11 @@ import { dayMs } from "../model.ts";
 import type { Settings } from "../settings.ts";
 import type { Store } from "../store/store.ts";
 import { sweepTemporary, temporaryFolder } from "../store/temporary.ts";
-import { announcedKeys } from "./announce.ts";
+import { refuseForeign } from "./behind.ts";
 import type { PublicKey } from "./jwk.ts";
+import { readTip } from "./log.ts";
 import { feedPrefix } from "./manifest.ts";
+import type { KeyFinder } from "./sign.ts";
 import { deadArtifacts } from "./sweep-artifacts.ts";
 
 /** What is swept, in the order of the work. */
@@ -61,9 +63,8 @@ export interface SweepReport {
 export async function sweep(world: SweepWorld, { dry = false } = {}): Promise<SweepReport> {
   const run = new SweepRun(world, dry);
   for await (const partner of world.store.children("partners/")) {
-    const keys = [...world.keys, ...(await announcedKeys(world.store.under(`partners/${partner}`)))];
     for await (const feed of world.store.children(`partners/${partner}/`)) {
-      if (feed !== "keys") await run.at(feedPrefix(partner, feed), (place) => run.feed(place, keys));
+      if (feed !== "keys") await run.at(feedPrefix(partner, feed), (place) => run.feed(place, partner, feed));
     }
   }
   await run.at("lake", () => run.lake());
@@ -95,10 +96,15 @@ class SweepRun implements SweepReport {
     }
   }
 
-  async feed(prefix: string, keys: readonly PublicKey[]): Promise<void> {
-    const { store, now } = this.#world;
+  /** A log that is gone, or isn't its own, tells nothing of the files beside it. */
+  async feed(prefix: string, partner: string, feed: string): Promise<void> {
+    const { store, now, keys } = this.#world;
     const place = store.under(prefix);
-    const dead = await deadArtifacts(place, (kid) => keys.find((key) => key.kid === kid), now);
+    const keyOf: KeyFinder = (kid) => keys.find((key) => key.kid === kid);
+    const tip = await readTip(place, keyOf);
+    if (tip === undefined) return;
+    refuseForeign(tip, partner, feed, place);
+    const dead = await deadArtifacts(place, keyOf, now);
     for (const { fate, entry } of dead) await this.#delete(place, `${fate} artifacts`, entry);
   }
 

@@ -11,7 +11,7 @@ import { SpampotsError } from "../errors.ts";
 import { inForce } from "../feed/policy.ts";
 import type { Store } from "../store/store.ts";
 import { temporaryPath } from "../store/temporary.ts";
-import { announcedKeys, ensureAnnounced } from "./announce.ts";
+import { ensureAnnounced } from "./announce.ts";
 import { checkNotBehind, readOwnTip } from "./behind.ts";
 import { type LogFacts, withdrawalManifest } from "./compose.ts";
 import { append, type Publication } from "./log.ts";
@@ -60,7 +60,7 @@ const attempts = 10;
  */
 export async function withdraw(world: WithdrawWorld, request: WithdrawRequest): Promise<Withdrawn> {
   checkReason(request.reason);
-  const log = await openLog(world, request);
+  const log = openLog(world, request);
   for (let attempt = 0; attempt < attempts; attempt += 1) {
     const { tip, history } = await readHistory(log, world, request);
     const done = history.find((manifest) => manifest.withdraws?.sequences.includes(request.sequence));
@@ -85,9 +85,8 @@ interface OwnLog {
   readonly keyOf: KeyFinder;
 }
 
-async function openLog({ store, keyring }: WithdrawWorld, { partner, feed }: WithdrawRequest): Promise<OwnLog> {
-  const keys = [...keyring.keys, ...(await announcedKeys(store.under(`partners/${partner}`)))];
-  return { place: store.under(feedPrefix(partner, feed)), keyOf: (kid) => keys.find((key) => key.kid === kid) };
+function openLog({ store, keyring }: WithdrawWorld, { partner, feed }: WithdrawRequest): OwnLog {
+  return { place: store.under(feedPrefix(partner, feed)), keyOf: (kid) => keyring.keys.find((key) => key.kid === kid) };
 }
 
 function checkReason(reason: string): void {
