@@ -49,6 +49,8 @@ export const errorTable = {
   "verify-failed": { http: 500, exit: 3, retry: false },
   /** A manifest isn't of the published schema. */
   "bad-manifest": { http: 500, exit: 3, retry: false },
+  /** The newest publication of a log is of the future: this clock or a publisher's was wrong. */
+  "clock-behind": { http: 500, exit: 4, retry: false },
   /** The store holds traces of a later sequence than its log: it was restored from an old copy. */
   "log-behind": { http: 500, exit: 3, retry: false },
   /** A key of the store exists already and holds other bytes. */

@@ -18,7 +18,7 @@ export const settingRows: readonly SettingRow[] = [
   {
     name: "SPAMPOTS_DATA",
     fallback: "./data",
-    meaning: "Folder that holds lake/, store/, keys/, spool/, done/, quarantine/ and tables/.",
+    meaning: "Folder that holds lake/, store/, keys/, spool/, done/, quarantine/, tables/ and tips/.",
   },
   {
     name: "SPAMPOTS_STORE",
@@ -81,6 +81,8 @@ export interface Settings {
   readonly done: string;
   readonly quarantine: string;
   readonly tables: string;
+  /** Marks of how far each log goes. */
+  readonly tips: string;
   readonly config: string;
   readonly sensors: string;
   readonly issuer: string;
@@ -140,6 +142,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     done: join(data, "done"),
     quarantine: join(data, "quarantine"),
     tables: join(data, "tables"),
+    tips: join(data, "tips"),
     config: resolve(text("SPAMPOTS_CONFIG") ?? "."),
     sensors: resolve(text("SPAMPOTS_SENSORS") ?? join(data, "sensors.yaml")),
     issuer: text("SPAMPOTS_ISSUER") ?? "CERT.br",

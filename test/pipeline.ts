@@ -186,6 +186,7 @@ export async function openSite(t: Ending, workshop: Workshop, folder?: string): 
         keyring: await openKeyring({ folder: workshop.keys }),
         issuer: { name: settings.issuer, identityId: issuerIdentity },
         temporary: data,
+        marks: openDiskStore(join(data, "tips")),
         clock: () => now,
         log,
       };

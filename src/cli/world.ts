@@ -1,4 +1,5 @@
 /** The world that commands work in: settings, clock, log and what they open. Built once for each command. */
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseInstant } from "../capture/instant.ts";
@@ -128,6 +129,10 @@ export async function openWorld(
         keyring: await openKeyring({ folder: settings.keys, ...source }),
         issuer: { name: settings.issuer, identityId: issuerIdentity },
         temporary: settings.data,
+        // One set of marks for each store: a site may publish to another one tomorrow.
+        marks: openDiskStore(
+          join(settings.tips, createHash("sha256").update(settings.store).digest("hex").slice(0, 16)),
+        ),
         clock,
         retainLakeDays: settings.retainLakeDays,
         log,

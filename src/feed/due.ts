@@ -101,8 +101,9 @@ export function inputSet(lake: LakeState, feed: Feed, policy: Policy, period: Pe
  */
 export function periodsThatShouldExist({ partner, subscription, lake, now }: DueContext): Period[] {
   const { feed, every } = subscription;
-  if (!inForce(partner, now) || lake.earliest === undefined) return [];
-  const from = Math.max(lake.earliest, partner.mou.from, now - feed.retain);
+  const { earliest } = lake;
+  if (!inForce(partner, now) || earliest === undefined) return [];
+  const from = Math.max(earliest, partner.mou.from, now - feed.retain);
   return [...periodsBetween(every, from, now - feed.lag)].filter(
     (period) => period.end > from && readsFrom(feed, period) >= (lake.retainedFrom ?? Number.NEGATIVE_INFINITY),
   );

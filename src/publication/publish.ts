@@ -20,7 +20,15 @@ import { checkNotBehind, readOwnTip } from "./behind.ts";
 import { logStateOf, publicationManifest, type Rendered, type SliceRecords } from "./compose.ts";
 import type { Keyring } from "./keys.ts";
 import { append, type Publication, readManifest } from "./log.ts";
-import { artifactKey, encodeManifest, feedPrefix, type Manifest, payloadDigest } from "./manifest.ts";
+import {
+  artifactKey,
+  encodeManifest,
+  feedPrefix,
+  type Manifest,
+  parseMicroseconds,
+  payloadDigest,
+} from "./manifest.ts";
+import { checkMark, putMark } from "./marks.ts";
 import { readSliceRecords } from "./records.ts";
 import { renderSlice, type SliceWorld } from "./slices.ts";
 
@@ -31,6 +39,8 @@ export interface PublishWorld extends SliceWorld {
   readonly keyring: Keyring;
   /** Folder for half-made files. */
   readonly temporary: string;
+  /** Beside the lake, not in the store: how far each log is known to go. See `marks.ts`. */
+  readonly marks: Store;
   /** Milliseconds since 1970 UTC, asked again before each commit. */
   readonly clock: () => number;
   /** Days that captures are kept in the lake; for ever where absent. */
@@ -150,7 +160,7 @@ class PublishRun implements PublishOutcome {
   }
 
   async plan(logs: readonly PartnerLog[], selected: Selected): Promise<void> {
-    const { store, keyring, clock } = this.#world;
+    const { store, keyring, clock, marks } = this.#world;
     const now = clock();
     const keyOf = (kid: string) => keyring.keys.find((key) => key.kid === kid);
     for (const { partner, subscription } of logs) {
@@ -159,6 +169,8 @@ class PublishRun implements PublishOutcome {
       try {
         const place = store.under(feedPrefix(partner.id, feed.id));
         const tip = await readOwnTip(store, partner.id, feed.id, keyring);
+        checkClock(tip, now);
+        await checkMark(marks, partner.id, feed.id, tip);
         this.#tips.set(logName(partner.id, feed.id), tip);
         const context = { partner, subscription, log: logStateOf(tip), lake: this.#state, now };
         const found = due(context);
@@ -251,7 +263,9 @@ class PublishRun implements PublishOutcome {
         return;
       }
       await putMissing(store, manifest, rendered);
-      this.#tips.set(name, await this.#readBack(store, manifest));
+      const committed = await this.#readBack(store, manifest);
+      await putMark(this.#world.marks, partner.id, manifest.feed, committed);
+      this.#tips.set(name, committed);
       this.published.push({ partner: partner.id, manifest });
       log.info(
         { partner: partner.id, feed: manifest.feed, sequence: manifest.sequence, period: manifest.period.id },
@@ -287,6 +301,15 @@ class PublishRun implements PublishOutcome {
     const code = isError(error) ? error.code : "internal";
     this.#world.log.error({ partner, feed, period, code, err: error }, "not published");
   }
+}
+
+/** @throws SpampotsError `clock-behind` where the newest publication is of tomorrow or later. */
+function checkClock(tip: Publication | undefined, now: number): void {
+  if (tip === undefined || parseMicroseconds(tip.manifest.published_at) / 1000 <= now + dayMs) return;
+  throw new SpampotsError("clock-behind", "The newest publication is of the future.", {
+    hint: "Either this clock is wrong, or a publisher's was. Correct it; withdraw what was published too early.",
+    published_at: tip.manifest.published_at,
+  });
 }
 
 const logName = (partner: string, feed: string) => `${partner}/${feed}`;

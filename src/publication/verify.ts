@@ -9,6 +9,7 @@
  * @see design §3 points 10-14
  */
 import { SpampotsError } from "../errors.ts";
+import { plain } from "../log.ts";
 import type { Tlp } from "../model.ts";
 import type { Store } from "../store/store.ts";
 import { type Chain, readChain } from "./chain.ts";
@@ -69,6 +70,7 @@ export async function verify(store: Store, request: VerifyRequest): Promise<Veri
     notes.push(...keys.notes);
     for (const feed of prefix.feeds) feeds.push(await verifyFeed(feedRequest(prefix, feed, chain, request, deep)));
   }
+  problems.push(...(await strangers(store)));
   if (feeds.length === 0) problems.push({ code: "empty", sentence: nothingHere(request), where: store.url });
   const proven = feeds.flatMap((feed) => provenOf(feed, deep));
   const ok = problems.length === 0 && feeds.every((feed) => feed.problemCount === 0);
@@ -89,6 +91,15 @@ function nothingHere({ partner }: VerifyRequest): string {
   return partner === undefined
     ? "Nothing that could be verified is here."
     : `Nothing of ${partner} that could be verified is here.`;
+}
+
+/** A log or artifacts beside other things would hide them: what was copied there would be all that is verified. */
+async function strangers(store: Store): Promise<VerifyProblem[]> {
+  const names = await gather(store.children(""));
+  const others = names.filter((name) => name !== "log" && name !== "artifacts");
+  if (others.length === 0 || others.length === names.length) return [];
+  const sentence = `Beside log/ or artifacts/ stand ${others.length} other folders, such as ${plain(others[0] ?? "")}/: this is neither a feed's folder nor a partner's.`;
+  return [{ code: "misplaced", sentence, where: store.url }];
 }
 
 /** Looks what kind of place this is. */

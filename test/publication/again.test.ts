@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { dayMs } from "../../src/model.ts";
 import type { Manifest } from "../../src/publication/manifest.ts";
+import { openDiskStore } from "../../src/store/disk.ts";
 import type { Store } from "../../src/store/store.ts";
 import { contentsOf, Killed, killedStore } from "./killed-store.ts";
 import { capturesOf, copyOfStore, type OperatorWorld, openOperatorWorld, withFeed } from "./operator-world.ts";
@@ -120,7 +121,16 @@ for (const after of [false, true]) {
     const world = await publishedWorld(t);
     const changed = withExemplars(world, 1);
     const run = (store: Store) =>
-      world.publish(day(12, 8), { ...sources, period: "2026-11-10", again: true }, { ...changed, store });
+      world.publish(
+        day(12, 8),
+        { ...sources, period: "2026-11-10", again: true },
+        {
+          ...changed,
+          store,
+          // Marks are of one store; each copy is another.
+          marks: openDiskStore(`${store.url}-tips`),
+        },
+      );
     const undisturbed = await copyOfStore(t, world);
     await run(undisturbed);
     const expected = await contentsOf(undisturbed);

@@ -166,6 +166,7 @@ export async function openOperatorWorld(t: Pick<TestContext, "after">): Promise<
     keyring,
     issuer: { name: "CERT.br", identityId: issuerIdentity },
     temporary: root,
+    marks: openDiskStore(join(root, "tips")),
     clock: () => now,
     log: openLog("silent"),
     ...more,
