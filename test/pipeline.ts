@@ -178,6 +178,7 @@ export async function openSite(t: Ending, workshop: Workshop, folder?: string): 
       const world = {
         store,
         partners,
+        sensorIds: new Set(sensors.map((sensor) => sensor.id)),
         lake,
         engine,
         sensors: sensorPatterns(sensors),

@@ -121,6 +121,7 @@ export async function openWorld(
       return {
         store: await store(),
         partners,
+        sensorIds: new Set((await sensors()).map((sensor) => sensor.id)),
         lake: await lake(),
         engine: await engine(),
         sensors: sensorPatterns(await sensors()),

@@ -36,6 +36,8 @@ import { renderSlice, type SliceWorld } from "./slices.ts";
 export interface PublishWorld extends SliceWorld {
   readonly store: Store;
   readonly partners: readonly Partner[];
+  /** Sensors that the sensors file holds, former ones too. */
+  readonly sensorIds: ReadonlySet<string>;
   readonly keyring: Keyring;
   /** Folder for half-made files. */
   readonly temporary: string;
@@ -203,6 +205,16 @@ class PublishRun implements PublishOutcome {
     }
   }
 
+  /** What the sensors file doesn't know can't be looked for in what leaves. @throws SpampotsError `unknown-sensor` */
+  #checkSensors({ input }: Due): void {
+    const unknown = input.batches.find((record) => !this.#world.sensorIds.has(record.sensor));
+    if (unknown === undefined) return;
+    throw new SpampotsError("unknown-sensor", "Captures are of a sensor that the sensors file doesn't hold.", {
+      sensor: unknown.sensor,
+      hint: "Put it back with all addresses it ever had: a sensor that is gone stays in the file, or its address could leave.",
+    });
+  }
+
   async #publishGroup(group: readonly Planned[]): Promise<void> {
     const open = group.filter(
       ({ partner, subscription }) => !this.#stopped.has(logName(partner.id, subscription.feed.id)),
@@ -212,6 +224,7 @@ class PublishRun implements PublishOutcome {
     const folder = temporaryPath(this.#world.temporary);
     try {
       const { feed } = first.subscription;
+      this.#checkSensors(first.due);
       if (!this.#dry) await this.#putAgainRecords(open);
       const records = await readSliceRecords(this.#world.store, feed.id, first.due.policy.digest, first.due.period.id);
       const formats = new Set<Format>(open.flatMap(({ subscription }) => subscription.formats));

@@ -52,3 +52,26 @@ test("what was published from here and is gone, copied or of the future stops it
   assert.equal(report.ok, false, "a log beside partners/ hides them");
   assert.ok(report.problems.some(({ code }) => code === "misplaced"));
 });
+
+test("captures of a sensor that the sensors file has lost are not published", async (t) => {
+  const workshop = await openWorkshop(t, { maps: mapsOf({}, [], []), sensors, tables: documentationTables });
+  const site = await openSite(t, workshop);
+  const subscriptions = [{ feed: "spam-sources", every: "day", formats: ["csv"] }];
+  const partners = partnersOf(await projectFeeds(), [{ id: "all-of-it", economies: "all", subscriptions }]);
+  const capture = {
+    kind: "message",
+    id: "c1",
+    session: "t1",
+    connected_at: "2026-11-09T10:00:00Z",
+    captured_at: "2026-11-09T10:00:01Z",
+    source: { ip: "192.0.2.7", port: 40_000 },
+    handshake: true,
+    service: { name: "http", port: 8080 },
+    envelope: { rcpt_to: ["a@bank.tw"] },
+  };
+  await site.ingest("a.ndjson", `${spool}${JSON.stringify(capture)}\n`);
+  const lost = await openSite(t, { ...workshop, sensors: [] }, site.settings.data);
+  const fails = (error: unknown) => isError(error, "unknown-sensor");
+  await assert.rejects(lost.publish(partners, monday + 2 * dayMs), fails);
+  assert.equal((await site.publish(partners, monday + 2 * dayMs)).published.length, 1);
+});

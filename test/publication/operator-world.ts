@@ -158,6 +158,7 @@ export async function openOperatorWorld(t: Pick<TestContext, "after">): Promise<
   const publishWorld = (now: number, more: Partial<PublishWorld> = {}): PublishWorld => ({
     store,
     partners,
+    sensorIds: new Set(sensors.map((sensor) => sensor.id)),
     lake,
     engine,
     sensors: sensorPatterns(sensors),
