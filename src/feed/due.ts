@@ -3,7 +3,7 @@
  * records and the clock; nothing is stored. Crash recovery, back-fill and normal work are this one path.
  */
 import { createHash } from "node:crypto";
-import type { BatchRecord } from "../lake/records.ts";
+import { type BatchRecord, touches } from "../lake/records.ts";
 import { dayMs, type Period } from "../model.ts";
 import type { Feed } from "./feeds.ts";
 import type { Partner, Subscription } from "./partners.ts";
@@ -67,17 +67,13 @@ export interface LakeState {
 function isConcerned(record: BatchRecord, feed: Feed, policy: Policy, period: Period): boolean {
   if (feed.grain === "summary") {
     const from = previousPeriod(period).start;
-    return [record.captures, record.requests, record.hours].some((ranges) => anyHour(ranges, from, period.end));
+    return [record.captures, record.requests, record.hours].some((ranges) => touches(ranges, from, period.end));
   }
   const { from, to } = policy.covers;
-  if (policy.economies === "all") return anyHour(record.captures, from, to);
+  if (policy.economies === "all") return touches(record.captures, from, to);
   return policy.economies.some((economy) =>
-    feed.sides.some((side) => anyHour(record.concerns[side][economy.code], Math.max(from, economy.since ?? from), to)),
+    feed.sides.some((side) => touches(record.concerns[side][economy.code], Math.max(from, economy.since ?? from), to)),
   );
-}
-
-function anyHour(ranges: readonly (readonly [number, number])[] | undefined, from: number, to: number): boolean {
-  return ranges?.some(([start, end]) => start * 3_600_000 < to && end * 3_600_000 > from) ?? false;
 }
 
 /** The input set of a slice: filters are ignored, so that a changed filter doesn't change what is due. */

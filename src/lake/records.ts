@@ -10,7 +10,7 @@
  */
 import { z } from "zod";
 import { SpampotsError } from "../errors.ts";
-import { dayMs, hourMs, type Side } from "../model.ts";
+import { dayMs, hourMs } from "../model.ts";
 
 /** Half-open ranges of hours since 1970, ascending, not touching. */
 export type HourRanges = readonly (readonly [number, number])[];
@@ -188,11 +188,6 @@ export function* hoursWithin(ranges: HourRanges, from: number, to: number): Gene
   for (const [start, end] of ranges) {
     for (let hour = Math.max(start, Math.floor(from / hourMs)); hour < end && hour * hourMs < to; hour += 1) yield hour;
   }
-}
-
-/** True where the batch has captures that concern the economy on that side in the interval. */
-export function batchConcerns(record: BatchRecord, side: Side, economy: string, from: number, to: number): boolean {
-  return touches(record.concerns[side][economy], from, to);
 }
 
 /**

@@ -17,7 +17,7 @@ import { temporaryPath } from "../store/temporary.ts";
 import { type DueAgain, dueAgain, putAgainRecord } from "./again.ts";
 import { ensureAnnounced } from "./announce.ts";
 import { checkNotBehind, readOwnTip } from "./behind.ts";
-import { logStateOf, publicationManifest, type Rendered, type SliceRecords } from "./compose.ts";
+import { logStateOf, type PublicationFacts, publicationManifest, type Rendered } from "./compose.ts";
 import type { Keyring } from "./keys.ts";
 import { append, type Publication, readManifest } from "./log.ts";
 import {
@@ -230,7 +230,8 @@ class PublishRun implements PublishOutcome {
       const formats = new Set<Format>(open.flatMap(({ subscription }) => subscription.formats));
       const split = open.some(({ subscription }) => subscription.splitBy !== undefined);
       const rendered = await renderSlice({ feed, due: first.due, records, formats, split }, folder, this.#world);
-      for (const planned of open) await this.#publishOne(planned, rendered, records);
+      const coverage = this.#coverage(first.due);
+      for (const planned of open) await this.#publishOne(planned, { rendered, records, coverage });
     } catch (error) {
       for (const { partner, subscription, due: entry } of open) {
         this.#fail({ partner: partner.id, feed: subscription.feed.id, period: entry.period.id, error });
@@ -247,8 +248,15 @@ class PublishRun implements PublishOutcome {
     }
   }
 
-  async #publishOne(planned: Planned, rendered: Rendered, records: SliceRecords): Promise<void> {
+  /** Of the slice's period, by every batch that isn't excluded: the same for all partners. */
+  #coverage({ period }: Due): PublicationFacts["coverage"] {
+    const standing = this.#state.batches.filter((record) => !this.#state.excluded.has(record.batch));
+    return coverageOf(standing, period.start, period.end);
+  }
+
+  async #publishOne(planned: Planned, slice: Omit<PublicationFacts, "subscription" | "due">): Promise<void> {
     const { partner, subscription, due: entry } = planned;
+    const { rendered } = slice;
     const { keyring, clock, log } = this.#world;
     const name = logName(partner.id, subscription.feed.id);
     try {
@@ -257,11 +265,8 @@ class PublishRun implements PublishOutcome {
       if (!inForce(partner, now)) return;
       if (!this.#dry) await this.#announce(partner.id);
       const store = this.#world.store.under(feedPrefix(partner.id, subscription.feed.id));
-      const { start, end } = entry.period;
-      const standing = this.#state.batches.filter((record) => !this.#state.excluded.has(record.batch));
-      const coverage = coverageOf(standing, start, end);
       const facts = { issuer: this.#world.issuer.name, partner, subscription, tip: this.#tips.get(name), now };
-      const manifest = publicationManifest(facts, { subscription, due: entry, rendered, records, coverage });
+      const manifest = publicationManifest(facts, { subscription, due: entry, ...slice });
       if (this.#dry) {
         // As if it were committed: the next publication of this log builds on it.
         this.#tips.set(name, { manifest, payloadSha256: payloadDigest(encodeManifest(manifest)), kid: keyring.live });

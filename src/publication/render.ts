@@ -8,6 +8,7 @@
 import { SpampotsError } from "../errors.ts";
 import { type FieldType, fields, type Grain } from "../fields.ts";
 import type { Cell, Chunk, Period, Tlp } from "../model.ts";
+import { tlpInName } from "./manifest.ts";
 
 /** Everything of a slice that its artifacts depend on, beside the rows. */
 export interface RenderContext {
@@ -83,7 +84,7 @@ export interface Renderer {
 
 /** `spam-sources_2026-W46_tlp-amber-strict`: how the names of a slice's files begin. */
 export function fileStem(context: Pick<RenderContext, "feed" | "period" | "tlp">): string {
-  return `${context.feed}_${context.period.id}_tlp-${context.tlp.toLowerCase().replace("+", "-")}`;
+  return `${context.feed}_${context.period.id}_${tlpInName(context.tlp)}`;
 }
 
 /**

@@ -11,8 +11,7 @@ import { coverageOf } from "../lake/coverage.ts";
 import { touches } from "../lake/records.ts";
 import { type Cell, dayMs } from "../model.ts";
 import type { Rendered } from "./compose.ts";
-import { tlpInName } from "./manifest.ts";
-import type { RenderedArtifact } from "./render.ts";
+import { fileStem, type RenderedArtifact } from "./render.ts";
 import type { SliceJob, SliceWorld } from "./slices.ts";
 import { summaryMarkdown } from "./summary-markdown.ts";
 
@@ -97,7 +96,7 @@ export async function renderSummary(job: SliceJob, folder: string, world: SliceW
   const answers = await ask(job, world);
   const summary = summaryOf(job, answers);
   const { feed, due } = job;
-  const stem = `${feed.id}_${due.period.id}_${tlpInName(due.policy.tlp)}`;
+  const stem = fileStem({ feed: feed.id, period: due.period, tlp: due.policy.tlp });
   const artifacts: RenderedArtifact[] = [];
   if (job.formats.has("json")) {
     artifacts.push(
