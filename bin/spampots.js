@@ -6,7 +6,7 @@
  */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
+import module, { createRequire } from "node:module";
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { isatty } from "node:tty";
@@ -24,6 +24,8 @@ const unprepared = entry === source && !existsSync(new URL("../node_modules", im
 if (unprepared) {
   refuse("This checkout has no dependencies yet. Run: npm run setup");
 } else if (Number(process.versions.node.split(".")[0]) >= neededMajor) {
+  // Half of a start is reading the program's own sources: what Node made of them is kept beside it, where it may write.
+  module.enableCompileCache?.(fileURLToPath(new URL("../node_modules/.cache/spampots", import.meta.url)));
   const { spampots } = await import(entry.href);
   await spampots(process.env).parseAsync();
 } else {

@@ -11,20 +11,23 @@ import { fileDigest, spoolBlocks } from "./capture/spool-file.ts";
 import type { Maps } from "./enrich/maps.ts";
 import type { TableSet } from "./enrich/table-load.ts";
 import { SpampotsError } from "./errors.ts";
-import type { BlockResult, Quarantined } from "./lake/block.ts";
+import type { BlockResult } from "./lake/block.ts";
 import type { Engine } from "./lake/engine.ts";
 import type { Lake } from "./lake/lake.ts";
+import { Quarantine } from "./lake/quarantine.ts";
 import {
   type BatchName,
   type BatchRecord,
+  batchKey,
   type Dataset,
   generationName,
   hourRangesOf,
   type LakeFile,
 } from "./lake/records.ts";
+import type { BatchFacts } from "./lake/row.ts";
 import type { Threads } from "./lake/threads.ts";
 import { faultOf } from "./lake/verify.ts";
-import type { Log } from "./log.ts";
+import { type Log, plain } from "./log.ts";
 import { dayMs, type Sensor, type SpoolHeader } from "./model.ts";
 import type { Settings } from "./settings.ts";
 import { temporaryPath } from "./store/temporary.ts";
@@ -61,46 +64,88 @@ const clockSkew = dayMs;
 /** Blocks a thread may hold beside the one it works on: bounds memory. */
 const blocksInFlight = 2;
 
+/** How a file is to be ingested. */
+export interface IngestOptions {
+  /** Write the batch's next generation, unless what makes rows (parser, tables, maps, sensors) is as it was. */
+  readonly again?: boolean;
+  /** Batches of the lake as listed before; what came since is noticed when the file is committed. */
+  readonly names?: readonly BatchName[];
+}
+
+/** A spool file that was read: its rows wait in a folder of their own. */
+export interface ReadFile {
+  /** Makes the rows part of the lake. To be called once, also where nothing came of the file. */
+  commit(): Promise<Ingested>;
+}
+
 /**
- * Ingests one spool file. `again` writes the batch's next generation, unless what makes rows (parser, tables, maps,
- * sensors) is as it was.
+ * Ingests one spool file.
  *
  * @throws SpampotsError `spool-header`, `unknown-sensor`, `disk-failed`, `lake-damaged`
  */
-export async function ingestFile(path: string, world: IngestWorld, { again = false } = {}): Promise<Ingested> {
+export async function ingestFile(path: string, world: IngestWorld, options: IngestOptions = {}): Promise<Ingested> {
+  return (await readFile(path, world, options)).commit();
+}
+
+/**
+ * The first half of {@link ingestFile}: parsing, which keeps the threads busy. The engine writes Parquet in the second,
+ * so whoever has many files reads the next one meanwhile.
+ *
+ * @throws as {@link ingestFile}
+ */
+export async function readFile(
+  path: string,
+  world: IngestWorld,
+  { again = false, names }: IngestOptions = {},
+): Promise<ReadFile> {
   const batch = await fileDigest(path);
-  const known = (await world.lake.names()).find((name) => name.batch16 === batch.slice(0, 16));
+  const known = (names ?? (await world.lake.names())).find((name) => name.batch16 === batch.slice(0, 16));
   const madeWith = makersDigest(world);
-  const isCurrent = known !== undefined && !(again && (await isOutdated(known, madeWith, world)));
-  if (known !== undefined && isCurrent) {
-    return { path, batch, generation: known.generation, outcome: "known", counts: {}, quarantined: {} };
+  if (known !== undefined && !(again && (await isOutdated(known, madeWith, world)))) {
+    const { generation } = known;
+    return { commit: async () => ({ path, batch, generation, outcome: "known", counts: {}, quarantined: {} }) };
   }
   const generation = (known?.generation ?? 0) + 1;
   const folder = temporaryPath(world.settings.data);
   await mkdir(folder, { recursive: true });
+  const clear = () => rm(folder, { recursive: true, force: true });
   try {
-    const { header, gathered } = await readSpool(path, folder, { batch, generation }, world);
-    const { files, duplicates } = await putRows(folder, { batch, generation }, gathered, world);
-    const record = batchRecord({ batch, generation, header, gathered, files, duplicates, madeWith, world });
-    await keepRaw(path, batch, world.settings);
-    await putQuarantine(record, gathered.quarantine, world.settings);
-    const outcome = (await world.lake.commit(record)) === "created" ? "ingested" : "known";
-    world.log.info(
-      { batch, generation, sensor: record.sensor, counts: record.counts, quarantined: record.quarantined },
-      "batch ingested",
-    );
-    return {
-      path,
-      batch,
-      generation,
-      outcome,
-      sensor: record.sensor,
-      counts: record.counts,
-      quarantined: record.quarantined,
-    };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
+    const { header, gathered } = await readSpool(path, folder, batch, world);
+    const read = { path, batch, generation, folder, header, gathered, madeWith };
+    return { commit: () => commitRows(read, world).finally(clear) };
+  } catch (error) {
+    await clear();
+    throw error;
   }
+}
+
+/** What was read of a file. */
+interface Read {
+  readonly path: string;
+  readonly batch: string;
+  readonly generation: number;
+  readonly folder: string;
+  readonly header: SpoolHeader;
+  readonly gathered: Gathered;
+  readonly madeWith: string;
+}
+
+/** Rows, then what they were made of, then the record that makes them visible. */
+async function commitRows(read: Read, world: IngestWorld): Promise<Ingested> {
+  const { path, batch, generation, folder, header, gathered } = read;
+  const draft = batchRecord(read, { files: [], duplicates: 0 }, world);
+  // The same bytes came twice, or to another ingester: their Parquet would be files that no record names.
+  if (await world.lake.store.get(batchKey(draft))) {
+    return { path, batch, generation, outcome: "known", counts: {}, quarantined: {} };
+  }
+  const facts = { batch, generation, sensor: header.sensor, parser: parserVersion };
+  const record = batchRecord(read, await putRows(folder, facts, gathered, world), world);
+  await keepRaw(path, batch, world.settings);
+  await putQuarantine(record, gathered.quarantine, world.settings);
+  const outcome = (await world.lake.commit(record)) === "created" ? "ingested" : "known";
+  const { sensor, counts, quarantined } = record;
+  world.log.info({ batch, generation, sensor, counts, quarantined }, "batch ingested");
+  return { path, batch, generation, outcome, sensor, counts, quarantined };
 }
 
 /** True where rows would come out otherwise today, or a visible file of the batch is damaged: `--again` repairs it. */
@@ -125,10 +170,9 @@ export function makersDigest({ tables, maps, sensors }: Pick<IngestWorld, "table
 
 interface Gathered {
   readonly days: Set<string>;
-  readonly ids: Set<number>;
-  repeats: boolean;
+  readonly ids: Float64Array[];
   readonly counts: Record<string, number>;
-  readonly quarantine: Quarantined[];
+  readonly quarantine: Quarantine;
   readonly hours: Set<number>;
   readonly captureHours: Set<number>;
   readonly requestHours: Set<number>;
@@ -139,10 +183,9 @@ interface Gathered {
 
 const nothingGathered = (): Gathered => ({
   days: new Set(),
-  ids: new Set(),
-  repeats: false,
+  ids: [],
   counts: {},
-  quarantine: [],
+  quarantine: new Quarantine(),
   hours: new Set(),
   captureHours: new Set(),
   requestHours: new Set(),
@@ -155,7 +198,7 @@ const nothingGathered = (): Gathered => ({
 async function readSpool(
   path: string,
   folder: string,
-  { batch, generation }: { batch: string; generation: number },
+  batch: string,
   world: IngestWorld,
 ): Promise<{ header: SpoolHeader; gathered: Gathered }> {
   const gathered = nothingGathered();
@@ -166,9 +209,8 @@ async function readSpool(
   // Appends one after another: blocks come back in any order, rows of a day in any order too.
   let writing = Promise.resolve();
   const begin = (block: LineBlock, { sensor, sealedAt }: SpoolHeader) => {
-    const facts = { batch, generation, sensor, parser: parserVersion };
     const done: Promise<void> = world.threads
-      .rows({ firstLine: block.firstLine, bytes: block.bytes, facts, latest: sealedAt + clockSkew })
+      .rows({ firstLine: block.firstLine, bytes: block.bytes, sensor, latest: sealedAt + clockSkew })
       .then((result) => {
         gather(gathered, result);
         writing = writing.then(() => writeRows(folder, result));
@@ -189,7 +231,7 @@ async function readSpool(
       // A changed byte inside compressed data may have changed lines that came before: nothing of the file counts.
       if (part.error.facts.altered === true) throw damaged(path, part.error);
       const reason = String(part.error.facts.reason ?? part.error.message);
-      gathered.quarantine.push({ line: part.line, code: part.error.code, reason });
+      gathered.quarantine.add({ line: part.line, code: part.error.code, reason });
     } else if (part.kind === "block" && header !== undefined) {
       bytes += part.bytes.length;
       begin(part, header);
@@ -227,12 +269,9 @@ function checkSensor(header: SpoolHeader, sensors: readonly Sensor[], path: stri
 
 function gather(all: Gathered, result: BlockResult): void {
   for (const key of result.rows.keys()) all.days.add(key);
-  for (const id of result.ids) {
-    if (all.ids.has(id)) all.repeats = true;
-    all.ids.add(id);
-  }
+  all.ids.push(result.ids);
   for (const [name, count] of Object.entries(result.counts)) all.counts[name] = (all.counts[name] ?? 0) + count;
-  for (const entry of result.quarantine) all.quarantine.push(entry);
+  all.quarantine.merge(result.quarantine);
   for (const hour of result.hours) all.hours.add(hour);
   for (const hour of result.captureHours) all.captureHours.add(hour);
   for (const hour of result.requestHours) all.requestHours.add(hour);
@@ -245,6 +284,18 @@ function gather(all: Gathered, result: BlockResult): void {
   all.last = Math.max(all.last, result.last);
 }
 
+/** True where a number stands twice: the same capture id, or, hardly ever, two of one number. */
+function holdsRepeats(ids: readonly Float64Array[]): boolean {
+  const all = new Float64Array(ids.reduce((sum, { length }) => sum + length, 0));
+  let length = 0;
+  for (const some of ids) {
+    all.set(some, length);
+    length += some.length;
+  }
+  all.sort();
+  return all.some((id, place) => id === all[place - 1]);
+}
+
 async function writeRows(folder: string, result: BlockResult): Promise<void> {
   for (const [key, bytes] of result.rows) await appendFile(join(folder, `${key}.tsv`), bytes);
 }
@@ -252,20 +303,21 @@ async function writeRows(folder: string, result: BlockResult): Promise<void> {
 /** Each day's rows become one Parquet file, put under a name that holds its digest. */
 async function putRows(
   folder: string,
-  { batch, generation }: { batch: string; generation: number },
+  facts: BatchFacts,
   gathered: Gathered,
   { engine, lake }: IngestWorld,
 ): Promise<{ files: LakeFile[]; duplicates: number }> {
   const files: LakeFile[] = [];
+  const repeats = holdsRepeats(gathered.ids);
   let rows = 0;
   for (const key of [...gathered.days].sort()) {
     const [dataset, day] = key.split(" ") as [Dataset, string]; // keys are made in block.ts
     const text = join(folder, `${key}.tsv`);
     const to = join(folder, "rows.parquet");
-    const count = await engine.writeParquet({ dataset, from: text, to, repeats: gathered.repeats });
+    const count = await engine.writeParquet({ dataset, from: text, to, facts, repeats });
     const sha256 = await fileDigest(to);
     const { size } = await stat(to);
-    const name = `${dataset}/day=${day}/${generationName(batch, generation)}-${sha256.slice(0, 16)}.parquet`;
+    const name = `${dataset}/day=${day}/${generationName(facts.batch, facts.generation)}-${sha256.slice(0, 16)}.parquet`;
     await lake.putFile(name, { path: to, bytes: size });
     files.push({ key: name, dataset, day, rows: count, bytes: size, sha256 });
     rows += count;
@@ -275,19 +327,12 @@ async function putRows(
   return { files, duplicates: read - rows };
 }
 
-function batchRecord(made: {
-  batch: string;
-  generation: number;
-  header: SpoolHeader;
-  gathered: Gathered;
-  files: LakeFile[];
-  duplicates: number;
-  madeWith: string;
-  world: IngestWorld;
-}): BatchRecord {
-  const { gathered, header, world } = made;
-  const quarantined: Record<string, number> = {};
-  for (const { code } of gathered.quarantine) quarantined[code] = (quarantined[code] ?? 0) + 1;
+function batchRecord(
+  { batch, generation, header, gathered, madeWith }: Read,
+  { files, duplicates }: { readonly files: LakeFile[]; readonly duplicates: number },
+  world: IngestWorld,
+): BatchRecord {
+  const { counts: quarantined, total } = gathered.quarantine;
   const concerns: {
     source: Record<string, [number, number][]>;
     target: Record<string, [number, number][]>;
@@ -301,8 +346,8 @@ function batchRecord(made: {
     hourRangesOf(hours).map(([start, end]) => [start, end]);
   return {
     v: 1,
-    batch: made.batch,
-    generation: made.generation,
+    batch,
+    generation,
     sensor: header.sensor,
     sealed_at: header.sealedAt,
     simulated: header.simulated,
@@ -311,25 +356,33 @@ function batchRecord(made: {
     captures: ranges(gathered.captureHours),
     requests: ranges(gathered.requestHours),
     concerns,
-    counts: { ...gathered.counts, duplicates: made.duplicates, quarantined: gathered.quarantine.length },
+    counts: { ...gathered.counts, duplicates, quarantined: total },
     quarantined,
-    made_with: made.madeWith,
+    made_with: madeWith,
     tables: world.tables.tables.map(({ kind, name, date, rows, sha256 }) => ({ kind, name, date, rows, sha256 })),
-    files: made.files,
+    files,
   };
 }
 
 /** Raw files stay in `done/`, so that a better parser can go over them: moved there from the spool, linked from elsewhere. */
 async function keepRaw(path: string, batch: string, settings: Settings): Promise<void> {
   await mkdir(settings.done, { recursive: true });
-  const name = basename(path).replace(/^[0-9a-f]{16}-/, "");
-  const to = join(settings.done, `${batch.slice(0, 16)}-${name}`);
+  const to = join(settings.done, `${batch.slice(0, 16)}-${rawName(path)}`);
   if (await isFile(to)) return;
   await link(path, to).catch(async () => {
     const half = temporaryPath(settings.data);
     await copyFile(path, half);
     await rename(half, to);
   });
+}
+
+/** Bytes of a name, so that the batch's fits in front of it where names have at most 255. */
+const longestRawName = 200;
+
+/** What a raw file is called in `done/`: as its sensor called it, without what a terminal obeys, its end if it is too long. */
+function rawName(path: string): string {
+  const name = plain(basename(path).replace(/^[0-9a-f]{16}-/, ""));
+  return Buffer.from(name).subarray(-longestRawName).toString().replaceAll("\ufffd", "_");
 }
 
 const isFile = (path: string) =>
@@ -339,12 +392,13 @@ const isFile = (path: string) =>
   );
 
 /** One line for each line that is no row: code, line and reason in our words. The raw line stands in `done/`. */
-async function putQuarantine(record: BatchRecord, entries: readonly Quarantined[], settings: Settings): Promise<void> {
-  if (entries.length === 0) return;
+async function putQuarantine(record: BatchRecord, quarantine: Quarantine, settings: Settings): Promise<void> {
+  const { listed, total } = quarantine;
+  if (total === 0) return;
   await mkdir(settings.quarantine, { recursive: true });
-  const lines = entries
-    .toSorted((a, b) => a.line - b.line)
-    .map((entry) => JSON.stringify({ batch: record.batch, ...entry }));
+  const { batch } = record;
+  const lines = listed.map((entry) => JSON.stringify({ batch, ...entry }));
+  if (total > listed.length) lines.push(JSON.stringify({ batch, not_listed: total - listed.length }));
   const path = join(settings.quarantine, `${generationName(record.batch, record.generation)}.ndjson`);
   const half = temporaryPath(settings.data);
   await writeFile(half, `${lines.join("\n")}\n`);

@@ -1,6 +1,7 @@
 /**
  * Structured logs, one JSON object a line on standard error, by pino. Values written by spammers are passed as fields,
- * where JSON escapes control characters; {@link plain} makes such a value safe for a terminal or a Markdown cell.
+ * where {@link shownJson} escapes what a terminal would obey; {@link plain} makes such a value safe for a sentence or a
+ * Markdown cell.
  */
 import { type Logger, pino } from "pino";
 
@@ -8,7 +9,9 @@ export type Log = Logger;
 
 /** A log at `level` (`silent` for none). `--now` is noted by the caller, so that a fixed clock shows in every log. */
 export function openLog(level: string): Log {
-  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination(2));
+  const standardError = pino.destination(2);
+  const write = (line: string) => void standardError.write(shownJson(line));
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write });
 }
 
 /** Control, format (bidirectional, zero-width) and line-breaking characters: what turns a terminal, a log line or a reader's eye. */
@@ -17,4 +20,16 @@ const unsafeCharacters = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 /** `text` with every control, bidirectional and invisible character replaced by U+FFFD, and lone surrogates too. */
 export function plain(text: string): string {
   return text.toWellFormed().replace(unsafeCharacters, "\ufffd");
+}
+
+/**
+ * JSON text, line ends apart, with the same characters as `\u` escapes: it means what it meant, and can be shown. JSON itself
+ * escapes C0 alone, while terminals obey C1 (U+009B) and bidirectional characters too.
+ */
+export function shownJson(json: string): string {
+  return json.replace(unsafeCharacters, (found) => (found === "\n" ? found : escapesOf(found)));
+}
+
+function escapesOf(text: string): string {
+  return text.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

@@ -13,7 +13,7 @@ const layers = [
     name: "stages",
     holds: ["capture/", "enrich/", "feed/", "publication/", "lake/records.ts", "lake/coverage.ts", "reference.ts"],
   },
-  { name: "world", holds: ["settings.ts", "lake/", "store/"] },
+  { name: "world", holds: ["settings.ts", "lake/", "store/", "publication/key-files.ts", "publication/keys.ts"] },
   {
     name: "stories",
     holds: [

@@ -24,7 +24,8 @@ import type { Sensor } from "../src/model.ts";
 import { issuerIdentity } from "../src/publication/issuer.ts";
 import { newKeys, openKeyring, readSiteKey } from "../src/publication/keys.ts";
 import { artifactKey, decodeManifest, type Manifest } from "../src/publication/manifest.ts";
-import { type PublishOutcome, publish, type Selected } from "../src/publication/publish.ts";
+import type { Selected } from "../src/publication/plan.ts";
+import { type PublishOutcome, publish } from "../src/publication/publish.ts";
 import { openJws } from "../src/publication/sign.ts";
 import { verify } from "../src/publication/verify.ts";
 import type { VerifyReport } from "../src/publication/verify-report.ts";
@@ -269,7 +270,7 @@ export async function projectFeeds(
 ): Promise<ReadonlyMap<string, Feed>> {
   const feeds = new Map<string, Feed>();
   for (const id of ["spam-sources", "spam-targets", "spam-urls", "spam-events", "summary"]) {
-    let text = await readFile(join(projectRoot, "feeds", `${id}.yaml`), "utf8");
+    let text = (await readFile(join(projectRoot, "feeds", `${id}.yaml`), "utf8")).replace(/\.\.\.\n$/, "");
     for (const [name, value] of Object.entries(replaced[id] ?? {})) {
       text = `${text.replace(new RegExp(`^${name}:.*\\n`, "m"), "")}${name}: ${value}\n`;
     }

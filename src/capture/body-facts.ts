@@ -5,7 +5,7 @@
 import { isUtf8 } from "node:buffer";
 import { hash } from "node:crypto";
 import type { AttachmentFacts } from "../model.ts";
-import { bodyDigest, normaliseBody } from "./body.ts";
+import { bodyDigest, maxNormal, normaliseBody } from "./body.ts";
 import type { LanguageJudge } from "./guess.ts";
 import type { HeaderFields } from "./header.ts";
 import { looksLikeHtml, readHtml } from "./html.ts";
@@ -37,6 +37,8 @@ export interface BodyFacts {
 export interface BodyTools {
   /** True where a text names a sensor. */
   readonly hits: (text: string) => boolean;
+  /** The same for bytes as they stand. */
+  readonly hitsBytes: (bytes: Buffer) => boolean;
   readonly languages: LanguageReader;
 }
 
@@ -82,7 +84,7 @@ export function readBody(bytes: Buffer, fields: HeaderFields, bodyStart: number,
   }
   const kept = attachments.slice(0, maxAttachments).map(({ facts }) => facts);
   const main = mainText(texts);
-  const searched = searchedTexts(bytes.subarray(bodyStart), leaves, texts, attachments, urls);
+  const searched = searchedTexts(leaves, texts, attachments, urls);
   return {
     ...labelsOf(main?.part ?? root),
     ...languageOf(texts, main, tools),
@@ -91,7 +93,7 @@ export function readBody(bytes: Buffer, fields: HeaderFields, bodyStart: number,
     bodySha256: digestOf(texts, urls.urls, kept),
     urls: urls.urls,
     attachments: kept,
-    probe: some(searched, tools.hits),
+    probe: rawHits(bytes.subarray(bodyStart), tools) || some(searched, tools.hits),
   };
 }
 
@@ -100,16 +102,15 @@ export function factsWithoutStructure(
   body: Buffer,
   root: Part,
   parseError: MimeFault | "mime-failed",
-  { hits }: BodyTools,
+  tools: BodyTools,
 ): BodyFacts {
-  const raw = body.toString("latin1");
   return {
     ...labelsOf(root),
     mimeLayout: tidy(root.type, maxLayout),
-    bodySha256: bodyDigest(normaliseBody(raw), [], []),
+    bodySha256: bodyDigest(normaliseBody(body.toString("latin1", 0, maxNormal)), [], []),
     urls: [],
     attachments: [],
-    probe: hits(raw),
+    probe: rawHits(body, tools),
     parseError,
   };
 }
@@ -207,15 +208,21 @@ function layoutOf(part: Part): string {
   return part.children.length === 0 ? layout : `${layout})`;
 }
 
-/** Everything of a body in which a sensor could be named: raw, decoded, visible, as URLs, in names and attachments. */
+/** Longer bodies are searched as they stand: as a text they would take three times their size again. */
+const maxRawText = 4 << 20;
+
+/** True where a sensor stands in the body as it was sent. */
+function rawHits(body: Buffer, { hits, hitsBytes }: BodyTools): boolean {
+  return body.length > maxRawText ? hitsBytes(body) : hits(body.toString("latin1"));
+}
+
+/** What of a body was decoded and could name a sensor: texts, visible texts, URLs, names and attachments. */
 function* searchedTexts(
-  body: Buffer,
   leaves: readonly Part[],
   texts: readonly TextPart[],
   attachments: readonly Attachment[],
   urls: UrlCollector,
 ): Generator<string> {
-  yield body.toString("latin1");
   for (const { text, visible } of texts) {
     yield text;
     if (visible !== text) yield visible;

@@ -88,7 +88,8 @@ function fieldsOf(text: string): HeaderFields {
     const next = endOfField(text, line);
     if (name !== undefined && fields[name] === undefined) {
       const value = text.slice(text.indexOf(":", line) + 1, next).slice(0, maxValue);
-      fields[name] = value.replace(/\r*\n/g, "").trim();
+      // A run of carriage returns is looked at once, from its first on: from each of them it would be quadratic.
+      fields[name] = value.replace(/(?<!\r)\r*\n/g, "").trim();
     }
     line = next;
   }
@@ -134,7 +135,7 @@ export function readStructured(text: string): Structured {
     const equals = piece.indexOf("=");
     if (equals < 0) continue;
     const written = piece.slice(0, equals).trim().toLowerCase();
-    const name = written.replace(/\*.*$/, "");
+    const [name = ""] = written.split("*", 1);
     const content = written.endsWith("*") ? percentDecoded(piece.slice(equals + 1)) : unquoted(piece.slice(equals + 1));
     if (!parameters.has(name)) parameters.set(name, content);
     else if (written !== name && !sections.has(written)) parameters.set(name, `${parameters.get(name)}${content}`);

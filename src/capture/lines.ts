@@ -2,7 +2,7 @@
  * Bytes into blocks of whole lines, with bounded memory: a line that is too long is passed over, not held. Blocks are
  * the unit that goes to a parsing thread; `spool-file.ts` feeds this, the thread reads a block with {@link linesOf}.
  */
-import { isUtf8 } from "node:buffer";
+import { isAscii, isUtf8 } from "node:buffer";
 import { SpampotsError } from "../errors.ts";
 
 const lineFeed = 10;
@@ -136,24 +136,30 @@ export class LineBlocks {
 export interface Line {
   readonly line: number;
   readonly text: string | undefined;
+  /** All ASCII without a backslash: JSON strings stand in it as they are. */
+  readonly isPlain: boolean;
 }
+
+const backslash = 92;
+const isPlain = (bytes: Buffer) => isAscii(bytes) && !bytes.includes(backslash);
 
 /** The lines of a block that hold something, without line ends (LF or CRLF). */
 export function* linesOf(block: Pick<LineBlock, "firstLine"> & { readonly bytes: Uint8Array }): Generator<Line> {
   const { buffer, byteOffset, byteLength } = block.bytes;
   // Bytes that came from another thread are a plain Uint8Array.
   const bytes = Buffer.from(buffer, byteOffset, byteLength);
-  const clean = isUtf8(bytes);
+  const allPlain = isPlain(bytes);
+  const clean = allPlain || isUtf8(bytes);
   let line = block.firstLine;
   for (let at = 0; at < bytes.length; line += 1) {
     const feed = bytes.indexOf(lineFeed, at);
     const end = feed < 0 ? bytes.length : feed;
     const piece = bytes.subarray(at, end);
     at = end + 1;
-    if (!clean && !isUtf8(piece)) yield { line, text: undefined };
+    if (!clean && !isUtf8(piece)) yield { line, text: undefined, isPlain: false };
     else {
-      const text = piece.toString("utf8");
-      if (text !== "" && text.trim() !== "") yield { line, text };
+      const text = piece.toString(allPlain ? "latin1" : "utf8");
+      if (text !== "" && text.trim() !== "") yield { line, text, isPlain: allPlain || isPlain(piece) };
     }
   }
 }

@@ -14,6 +14,9 @@ const maxCandidates = 1000;
 /** What is looked at of a candidate: a longer query is cut, a longer path makes it too long anyway. */
 const maxCandidate = 8192;
 
+/** A host of more characters, as written, is no name: to normalise it takes quadratic time. */
+const maxHost = 1024;
+
 /** Gathers the URLs of one body, in order of appearance. */
 export class UrlCollector {
   readonly #urls = new Set<string>();
@@ -55,12 +58,19 @@ export class UrlCollector {
   #add(candidate: string): void {
     if (this.#written.size >= maxCandidates || this.#written.has(candidate)) return;
     this.#written.add(candidate);
+    if (hostLength(candidate) > maxHost) return;
     const url = URL.parse(candidate);
     if (url === null || url.hostname === "" || !/^https?:$/.test(url.protocol)) return;
     this.#written.add(percentDecoded(url.href));
     const kept = `${url.protocol}//${url.host}${url.pathname}`;
     if (kept.length <= maxUrlLength && this.#urls.size < maxUrls) this.#urls.add(kept);
   }
+}
+
+/** Length of host and port as they are written in a URL that may lack slashes or have too many. */
+function hostLength(candidate: string): number {
+  const authority = /^https?:[/\\]*([^/\\?#]*)/i.exec(candidate)?.[1] ?? "";
+  return authority.length - authority.lastIndexOf("@") - 1;
 }
 
 /**

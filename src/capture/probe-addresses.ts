@@ -21,6 +21,22 @@ const classes = new Uint8Array(256);
 for (const char of "0123456789") classes[char.charCodeAt(0)] = decimalDigit;
 for (const char of "abcdefABCDEF") classes[char.charCodeAt(0)] = hexLetter;
 for (const char of ".-_:") classes[char.charCodeAt(0)] = joiner;
+/** All bits for a hexadecimal digit, none for anything else: counts digits in a row without a branch. */
+const digitMask = Int8Array.from(classes, (kind) => ((kind & hexDigit) === 0 ? 0 : -1));
+
+/**
+ * The same for stretches of digits and joiners, the only places an address can stand in: each byte adds to a count of
+ * digits in a row (low byte) and of joiners (all above), then a mask takes off what the byte has ended.
+ */
+const joinerCount = 0x100;
+const stretchCount = Uint16Array.from(classes, (kind) =>
+  (kind & hexDigit) !== 0 ? 1 : kind === joiner ? joinerCount : 0,
+);
+const stretchMask = Int32Array.from(classes, (kind) =>
+  (kind & hexDigit) !== 0 ? -1 : kind === joiner ? -joinerCount : 0,
+);
+/** Every form has two joiners or eight digits in a row. */
+const mayBeAddress = ~(2 * joinerCount - 1) | 8;
 
 const dash = 45;
 const dot = 46;
@@ -80,29 +96,39 @@ export class AddressForms {
     this.#numberEnd = nowhere;
     this.#wordEnd = nowhere;
     const length = bytes.length;
-    let at = 0;
-    while (at < length) {
-      let kind = classes[bytes[at] ?? 0] ?? 0;
-      if ((kind & hexDigit) === 0) {
-        at += 1;
-        continue;
-      }
-      const start = at;
-      let kinds = 0;
-      do {
-        kinds |= kind;
-        at += 1;
-        kind = at < length ? (classes[bytes[at] ?? 0] ?? 0) : 0;
-      } while ((kind & hexDigit) !== 0);
-      // Most words of a text are neither long enough nor joined to another.
-      const joined = kind === joiner || (start > 0 && classes[bytes[start - 1] ?? 0] === joiner);
-      if ((joined || at - start >= 8) && this.#wordFound(bytes, start, at, kinds)) return true;
+    let counts = 0;
+    for (let at = 0; at < length; at += 1) {
+      const byte = bytes[at] ?? 0;
+      counts = (counts + (stretchCount[byte] ?? 0)) & (stretchMask[byte] ?? 0);
+      if ((counts & mayBeAddress) === 0) continue;
+      let start = at;
+      while (start > 0 && classes[bytes[start - 1] ?? 0] !== 0) start -= 1;
+      let end = at + 1;
+      while (end < length && classes[bytes[end] ?? 0] !== 0) end += 1;
+      if (this.#stretchFound(bytes, start, end)) return true;
+      counts = 0;
+      at = end;
     }
     return false;
   }
 
-  /** A run of hexadecimal digits, of the kinds that `kinds` says. */
-  #wordFound(bytes: Uint8Array, start: number, end: number, kinds: number): boolean {
+  /** Digits and joiners from `start` to before `end`, with something else before and after. */
+  #stretchFound(bytes: Uint8Array, start: number, end: number): boolean {
+    let run = 0;
+    for (let at = start; at < end; at += 1) {
+      const before = run;
+      run = (run + 1) & (digitMask[bytes[at] ?? 0] ?? 0);
+      if (run > 0) continue;
+      // A word before a joiner; the last word may have none after it.
+      if (before > 0 && this.#wordFound(bytes, at - before, at)) return true;
+    }
+    return run > 0 && this.#wordFound(bytes, end - run, end);
+  }
+
+  /** A run of hexadecimal digits. */
+  #wordFound(bytes: Uint8Array, start: number, end: number): boolean {
+    let kinds = 0;
+    for (let at = start; at < end; at += 1) kinds |= classes[bytes[at] ?? 0] ?? 0;
     if (kinds === decimalDigit) {
       if (this.#numberFound(bytes, start, end)) return true;
     } else if (kinds === (decimalDigit | hexLetter)) {
@@ -159,26 +185,36 @@ export class AddressForms {
 
   /** Up to four hexadecimal digits that are joined to something: a group of IPv6, or a nibble. */
   #groupFound(bytes: Uint8Array, start: number, end: number): boolean {
-    const value = parsed(bytes, start, end, 16);
     const distance = start - this.#wordEnd;
     this.#wordEnd = end;
+    const previous = bytes[start - 1] ?? 0;
+    const next = bytes[end] ?? 0;
     if (end - start === 1) {
-      const follows = distance === 1 && bytes[start - 1] === dot;
-      if (this.#nibbleFound(value, follows ? this.#nibbleCount + 1 : 1)) return true;
+      const follows = distance === 1 && previous === dot;
+      if ((follows || next === dot) && this.#nibbleFound(parsed(bytes, start, end, 16), follows)) return true;
     } else this.#nibbleCount = 0;
-    this.#join(bytes, start, distance);
-    for (let at = 7; at > 0; at -= 1) this.#run[at] = this.#run[at - 1] ?? 0;
-    this.#run[0] = value;
+    const isFirst = previous !== colon && previous !== dash;
+    if (isFirst) {
+      this.#runLength = 0;
+      this.#beforeLength = -1;
+      this.#wordJoiner = 0;
+      // Neither side is joined as groups are: no later group can hang together with this one.
+      if (next !== colon && next !== dash) return false;
+    } else {
+      this.#join(bytes, start, distance);
+      this.#run.copyWithin(1, 0, 7);
+    }
+    this.#run[0] = parsed(bytes, start, end, 16);
     this.#runLength = Math.min(this.#runLength + 1, 8);
+    if (isFirst) return this.#gapAtEndFound(bytes, end);
     return this.#runFound() || this.#gapFound() || this.#gapAtEndFound(bytes, end);
   }
 
-  /** Says how the group at `start` hangs together with those before it. Another joiner leaves only the last of them. */
+  /** Says how the group at `start`, which a joiner stands before, hangs together with those before it. Another joiner leaves only the last of them. */
   #join(bytes: Uint8Array, start: number, distance: number): void {
     const join = bytes[start - 1] ?? 0;
-    const joins = join === colon || join === dash;
-    const gap = joins && distance !== 1 && bytes[start - 2] === join;
-    if (joins && this.#wordJoiner !== join) {
+    const gap = distance !== 1 && bytes[start - 2] === join;
+    if (this.#wordJoiner !== join) {
       this.#runLength = Math.min(this.#runLength, 1);
       this.#beforeLength = -1;
     }
@@ -186,11 +222,11 @@ export class AddressForms {
       this.#before.set(this.#run);
       this.#beforeLength = Math.min(this.#runLength, 7);
       this.#runLength = 0;
-    } else if (!joins || distance !== 1) {
+    } else if (distance !== 1) {
       this.#beforeLength = gap && join === colon ? 0 : -1;
       this.#runLength = 0;
     }
-    this.#wordJoiner = joins ? join : 0;
+    this.#wordJoiner = join;
   }
 
   /** Eight groups in a row. */
@@ -230,12 +266,12 @@ export class AddressForms {
     return this.#ipv6Found();
   }
 
-  /** @param count nibbles in a row, this one among them */
-  #nibbleFound(value: number, count: number): boolean {
+  /** @param follows the nibble before stands next to this one, with a dot between them */
+  #nibbleFound(value: number, follows: boolean): boolean {
     this.#nibbles[this.#nibbleAt] = value;
     this.#nibbleAt = (this.#nibbleAt + 1) & 31;
-    this.#nibbleCount = count;
-    return count >= 32 && this.#nibblesFound();
+    this.#nibbleCount = follows ? this.#nibbleCount + 1 : 1;
+    return this.#nibbleCount >= 32 && this.#nibblesFound();
   }
 
   /** The newest nibble is the most significant. */

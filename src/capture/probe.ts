@@ -11,6 +11,7 @@
 import { domainToASCII } from "node:url";
 import { SpampotsError } from "../errors.ts";
 import type { Sensor } from "../model.ts";
+import { compatible } from "./compatible.ts";
 import { AddressForms } from "./probe-addresses.ts";
 import { Needles, shortestNeedle } from "./probe-needles.ts";
 
@@ -63,9 +64,9 @@ export function sensorPatterns(sensors: readonly Sensor[]): SensorPatterns {
   const foundPlain = (bytes: Buffer): boolean =>
     forms.found(bytes) || needles.found(bytes, (start, end, kind) => kind === "name" && standsAlone(bytes, start, end));
 
-  const hitsBytes = (bytes: Uint8Array): boolean => {
+  const hitsBuffer = (bytes: Buffer): boolean => {
     if (addresses.size + names.size === 0) return false;
-    let layer: Buffer | undefined = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    let layer: Buffer | undefined = bytes;
     for (let round = 0; round <= percentRounds && layer !== undefined; round += 1) {
       if (found(layer)) return true;
       layer = percentDecoded(layer);
@@ -73,30 +74,28 @@ export function sensorPatterns(sensors: readonly Sensor[]): SensorPatterns {
     return false;
   };
   const scratch = Buffer.allocUnsafeSlow(shortText * 3);
-  const hitsAsWritten = (text: string): boolean => {
-    if (text.length > shortText) return hitsBytes(Buffer.from(text));
-    return hitsBytes(scratch.subarray(0, scratch.write(text)));
-  };
   const hits = (text: string): boolean => {
-    if (hitsAsWritten(text)) return true;
-    if (text.length > longestFolded || !mayFold.test(text)) return false;
+    const bytes = text.length > shortText ? Buffer.from(text) : scratch.subarray(0, scratch.write(text));
+    if (hitsBuffer(bytes)) return true;
+    const isAscii = bytes.length === text.length;
+    if (text.length > longestFolded || (isAscii && !mayBeDefanged(text))) return false;
     const plainer = folded(text);
-    return plainer !== text && hitsAsWritten(plainer);
+    return plainer !== text && hitsBuffer(Buffer.from(plainer));
   };
+  const hitsBytes = (bytes: Uint8Array) => hitsBuffer(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   return { hits, hitsBytes };
 }
 
 /** Longer texts are searched as they are alone: folding costs memory several times theirs. */
 const longestFolded = 1 << 22;
 
-/** Something beyond ASCII, or a bracket: only then may {@link folded} change a text. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: what is not ASCII is meant
-const mayFold = /[^\x00-\x7f]|[[(](?:\.|dot)[\])]/i;
+/** Of ASCII, only dots in brackets look different once they are {@link folded}. Plain searches: a pattern takes longer. */
+const mayBeDefanged = (text: string): boolean =>
+  text.includes("(") || text.includes("[.") || text.includes("[d") || text.includes("[D");
 
 /** Full-width and other compatible characters in their plain form, invisible ones gone, `[.]` and its like as dots. */
 function folded(text: string): string {
-  return text
-    .normalize("NFKC")
+  return compatible(text)
     .replace(/\p{Cf}/gu, "")
     .replace(/\[(?:\.|dot)\]|\((?:\.|dot)\)|。/gi, ".");
 }

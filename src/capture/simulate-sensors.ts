@@ -43,7 +43,7 @@ export function sensorsYaml(sensors: readonly SimulatedSensor[]): string {
       `    names: [${name}]`,
     ].join("\n"),
   );
-  return `${simulatedMark}\nsensors:\n${entries.join("\n")}\n`;
+  return `${simulatedMark}\nsensors:\n${entries.join("\n")}\n...\n`;
 }
 
 /** First line of the sensors file of a simulation. */

@@ -123,7 +123,11 @@ async function writeRenamed(path: string, chunks: Iterable<Buffer>, compression:
     await rename(part, path);
   } catch (cause) {
     await rm(part, { force: true }).catch(() => undefined);
-    throw new SpampotsError("disk-failed", "A simulated file could not be written.", { cause, path });
+    throw new SpampotsError("disk-failed", "A simulated file could not be written.", {
+      cause,
+      hint: "See that the folder has space and can be written to.",
+      path,
+    });
   }
 }
 

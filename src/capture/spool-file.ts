@@ -9,7 +9,7 @@ import { createReadStream } from "node:fs";
 import { isError, SpampotsError } from "../errors.ts";
 import type { SpoolHeader, SpoolRecord } from "../model.ts";
 import { decompressed, decompressorFor } from "./decompress.ts";
-import { type LineBlock, LineBlocks, type LineFault, linesOf } from "./lines.ts";
+import { type Line, type LineBlock, LineBlocks, type LineFault, linesOf } from "./lines.ts";
 import { parseHeader, parseLine } from "./spool.ts";
 
 /** Bounds on a file. Tests pass smaller ones. */
@@ -137,24 +137,32 @@ function noHeader(reason: unknown): SpampotsError {
 
 /** What came of a line: its record, or why it is none. `text` is attacker-controlled, absent where it isn't UTF-8. */
 export type SpoolLine =
-  | { readonly line: number; readonly record: SpoolRecord }
+  | SpoolRecordLine
   | { readonly line: number; readonly error: SpampotsError; readonly text?: string };
+
+/** A line that says something, with its own text: see {@link Line}. */
+export interface SpoolRecordLine {
+  readonly line: number;
+  readonly record: SpoolRecord;
+  readonly text: string;
+  readonly isPlain: boolean;
+}
 
 /** Reads the lines of a block in order. Empty lines are passed over. */
 export function* spoolRecords(
   block: Pick<LineBlock, "firstLine"> & { readonly bytes: Uint8Array },
   sensor: string,
 ): Generator<SpoolLine> {
-  for (const { line, text } of linesOf(block)) yield readLine(line, text, sensor);
+  for (const line of linesOf(block)) yield readLine(line, sensor);
 }
 
-function readLine(line: number, text: string | undefined, sensor: string): SpoolLine {
+function readLine({ line, text, isPlain }: Line, sensor: string): SpoolLine {
   if (text === undefined) {
     const facts = { path: "", reason: "must be UTF-8" };
     return { line, error: new SpampotsError("bad-line", "A line of a spool file is not UTF-8.", facts) };
   }
   try {
-    return { line, record: parseLine(text, sensor) };
+    return { line, record: parseLine(text, sensor), text, isPlain };
   } catch (error) {
     if (error instanceof SpampotsError) return { line, error, text };
     throw error;

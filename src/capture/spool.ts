@@ -37,6 +37,8 @@ export const spoolBounds = {
   reason: 300,
   /** Bytes of a message; a larger one is refused. */
   messageBytes: 32 * 1024 * 1024,
+  /** Members and elements of a line, brackets counted: each takes memory, and an empty one is two bytes long. */
+  values: 1_000_000,
   /** Greatest count or size that a line may state. */
   count: 2_147_483_647,
 } as const;
@@ -105,7 +107,40 @@ export function parseLine(line: string, sensor: string): SpoolRecord {
   }
 }
 
+const quote = '"';
+const comma = 44;
+const backslash = 92;
+const openBrace = 123;
+/** What makes `{` of `[` and leaves the comma alone. */
+const braceBit = 32;
+
+/** True where so many values stand in a line that they would fill the memory. Strings are leapt over. */
+function holdsTooMany(line: string): boolean {
+  let count = 0;
+  for (let at = 0; at < line.length; at += 1) {
+    const code = line.charCodeAt(at);
+    if (code === quote.charCodeAt(0)) at = endOfString(line, at + 1);
+    else if (code === comma || (code | braceBit) === openBrace) count += 1;
+    if (count > spoolBounds.values) return true;
+  }
+  return false;
+}
+
+/** Position of the quote that ends a JSON string which goes on at `start`, or of the text's end. */
+function endOfString(text: string, start: number): number {
+  for (let end = text.indexOf(quote, start); end >= 0; end = text.indexOf(quote, end + 1)) {
+    let escapes = end;
+    while (escapes > start && text.charCodeAt(escapes - 1) === backslash) escapes -= 1;
+    if ((end - escapes) % 2 === 0) return end;
+  }
+  return text.length;
+}
+
 function parseObject(line: string, code: LineCode): Members {
+  // A shorter line has fewer characters than that.
+  if (line.length > spoolBounds.values && holdsTooMany(line)) {
+    refuse(code, "", `must not hold more than ${spoolBounds.values} values`);
+  }
   let value: unknown;
   try {
     value = JSON.parse(line);

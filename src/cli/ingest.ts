@@ -1,10 +1,11 @@
 /** `spampots ingest`: spool files and archives of mail into the lake. */
 import { readdir, stat } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
 import { isError, SpampotsError } from "../errors.ts";
-import { clearSpool, type Ingested, type IngestWorld, ingestFile } from "../ingest.ts";
+import { clearSpool, type Ingested, type IngestWorld, type ReadFile, readFile } from "../ingest.ts";
 import type { ArchiveFlags } from "../ingest-archive.ts";
+import type { BatchName } from "../lake/records.ts";
 import { type ServiceName, services } from "../model.ts";
 import type { Run } from "./run.ts";
 import { count, errorText, say, sayJson, size } from "./say.ts";
@@ -17,6 +18,8 @@ interface IngestFlags {
   readonly service?: string;
   readonly trustedHops: string;
 }
+
+const factsOf = (path: string) => stat(path).catch(() => undefined);
 
 const spoolName = /\.ndjson(\.gz|\.zst)?$/;
 
@@ -74,27 +77,57 @@ class Session {
   async all(paths: readonly string[]): Promise<void> {
     const files: string[] = [];
     for (const path of paths) files.push(...(await this.#spoolFiles(path)));
-    const sizes = await Promise.all(files.map(async (path) => (await stat(path)).size));
+    const sizes = await Promise.all(files.map(async (path) => (await factsOf(path))?.size ?? 0));
     this.#bytes += sizes.reduce((sum, bytes) => sum + bytes, 0);
+    const names = await this.#ingest.lake.names();
+    // While the engine writes one file's rows, the threads read the next file.
+    let committing: Promise<void> = Promise.resolve();
+    let failure: unknown;
     for (const [index, path] of files.entries()) {
-      await this.#file(path, index, files.length);
-      this.#bytesDone += sizes[index] ?? 0;
+      const read = await this.#attempt(path, () => this.#read(path, index, files.length, names));
+      await committing;
+      if (failure !== undefined) break;
+      committing = this.#attempt(path, () => this.#commit(path, read, sizes[index] ?? 0)).catch((error) => {
+        failure = error;
+      });
+    }
+    await committing;
+    if (failure !== undefined) throw failure;
+  }
+
+  #read(path: string, index: number, of: number, names: readonly BatchName[]): Promise<ReadFile> {
+    const { again = false } = this.#flags;
+    const onProgress = ({ rows }: { rows: number }) => this.#progress(index, of, rows);
+    this.#progress(index, of, 0);
+    return readFile(path, { ...this.#ingest, onProgress }, { again, names });
+  }
+
+  async #commit(path: string, read: ReadFile | undefined, bytes: number): Promise<void> {
+    this.#bytesDone += bytes;
+    if (read === undefined) return;
+    this.#done.push(await read.commit());
+    await clearSpool(path, this.#world.settings);
+  }
+
+  /** Does what concerns one file. What is wrong with a file stops no other. */
+  async #attempt<T>(path: string, work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      if (await this.#wasTaken(path)) this.#world.log.info({ path }, "spool file taken by another ingester");
+      else if (!isError(error) || error.code === "disk-failed") throw error;
+      else {
+        this.#refused.push({ path, error });
+        this.#world.log.error({ path, code: error.code }, "spool file refused");
+      }
+      return undefined;
     }
   }
 
-  async #file(path: string, index: number, of: number): Promise<void> {
-    const { again = false } = this.#flags;
-    const onProgress = ({ rows }: { rows: number }) => this.#progress(index, of, rows);
-    try {
-      this.#progress(index, of, 0);
-      const done = await ingestFile(path, { ...this.#ingest, onProgress }, { again });
-      this.#done.push(done);
-      await clearSpool(path, this.#world.settings);
-    } catch (error) {
-      if (!isError(error) || error.code === "disk-failed") throw error;
-      this.#refused.push({ path, error });
-      this.#world.log.error({ path, code: error.code }, "spool file refused");
-    }
+  /** A file leaves the spool when its batch is in the lake, and `done/` when its time is over: nothing is left to do then. */
+  async #wasTaken(path: string): Promise<boolean> {
+    const { spool, done } = this.#world.settings;
+    return [spool, done].includes(dirname(path)) && (await factsOf(path)) === undefined;
   }
 
   #progress(index: number, of: number, inFile: number): void {
@@ -113,7 +146,7 @@ class Session {
   }
 
   async #spoolFiles(path: string): Promise<string[]> {
-    const facts = await stat(path).catch(() => undefined);
+    const facts = await factsOf(path);
     if (facts === undefined) {
       if (path === this.#world.settings.spool || path === this.#world.settings.done) return [];
       throw new SpampotsError("bad-argument", "There is nothing at this path.", { path });

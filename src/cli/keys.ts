@@ -82,9 +82,9 @@ async function rotateKeys(world: CliWorld, flags: { alg?: string }): Promise<voi
   if (before.rotatingFrom === undefined)
     await ensureAnnounced(store, undefined, { issuer: world.settings.issuer, keyring: before, now: world.clock() });
   const keyring = await beginRotation(source(world), { ...algorithm(flags.alg), now: world.clock() });
-  const announcing = { issuer: world.settings.issuer, keyring, now: world.clock() };
+  const announcing = { issuer: world.settings.issuer, keyring, now: world.clock(), marks: world.marks() };
   const written = await announceRotation(store, announcing, (partner) => world.progress(`announced to ${partner}`));
-  await finishRotation(world.settings.keys);
+  await finishRotation(world.settings.keys, keyring.live);
   world.progress("");
   if (world.json) sayJson({ live: keyring.live, announcements: written });
   else say(`${keyring.live} is live; ${written} announcements under the old key's signature are stored.`);

@@ -11,7 +11,7 @@ import { logStateOf } from "../publication/compose.ts";
 import { listKeys } from "../publication/keys.ts";
 import { readTip } from "../publication/log.ts";
 import { feedPrefix } from "../publication/manifest.ts";
-import { selectedLogs } from "../publication/publish.ts";
+import { selectedLogs } from "../publication/plan.ts";
 import { affectedBy } from "../publication/revisions.ts";
 import type { Run } from "./run.ts";
 import { count, say, sayJson, size, table } from "./say.ts";

@@ -1,11 +1,11 @@
 /** `spampots publish`: everything that is due, for everyone or for a selection. */
 import type { Command } from "commander";
-import { isError, SpampotsError } from "../errors.ts";
+import { type ErrorCode, errorTable, isError, SpampotsError } from "../errors.ts";
 import { parsePeriod } from "../feed/period.ts";
 import type { Manifest } from "../publication/manifest.ts";
 import { type PublishOutcome, publish } from "../publication/publish.ts";
 import type { Run } from "./run.ts";
-import { errorText, say, sayJson, size, table } from "./say.ts";
+import { count, errorMembers, errorText, say, sayJson, size, table } from "./say.ts";
 import type { CliWorld } from "./world.ts";
 
 interface PublishFlags {
@@ -44,13 +44,20 @@ async function publishDue(world: CliWorld, flags: PublishFlags): Promise<void> {
   else tell(outcome, dry === true, world.settings.store);
   if (outcome.failures.length > 0) {
     throw new SpampotsError(
-      "some-failed",
-      `${outcome.failures.length} logs were stopped by an error; the others are published.`,
+      codeOf(outcome.failures),
+      `${outcome.failures.length} logs were stopped by an error; what could be published is.`,
       {
         hint: "What failed is named above. Correct it and run `spampots publish` again: what is done is not done twice.",
       },
     );
   }
+}
+
+/** The code of all of them where the world (disk, S3) isn't there for any: who watches exit codes need not look further. */
+function codeOf(failures: PublishOutcome["failures"]): ErrorCode {
+  const codes = new Set(failures.map(({ error }) => (isError(error) ? error.code : "internal")));
+  const [code = "some-failed"] = codes;
+  return codes.size === 1 && errorTable[code].exit === 4 ? code : "some-failed";
 }
 
 function checkSelection(
@@ -92,16 +99,22 @@ function tell({ published, failures, contested }: PublishOutcome, dry: boolean, 
     say(table(["partner", "feed", "number", "period", "", "label", "rows", "files", "size"], rows));
     say("");
   }
-  const done = dry ? "would be published" : "published";
-  say(
-    published.length === 0
-      ? "Nothing is due."
-      : `${published.length} publications ${done}${dry ? "; nothing was stored." : ` in ${store}.`}`,
-  );
+  if (published.length === 0) say("Nothing is due.");
+  else if (dry) say(`${summaryOf(published)} would be published; nothing was stored.`);
+  else say(`${summaryOf(published)} published in ${store}.`);
   if (contested > 0) say(`${contested} logs were being written by another publisher; it has the rest.`);
   for (const { partner, feed, period, error } of failures) {
     say(`\nNot published: ${feed} for ${partner}${period === undefined ? "" : `, ${period}`}\n${errorText(error)}`);
   }
+}
+
+/** `40 publications for 10 partners (1,234 rows, 85 files, 23.9 MB)` */
+function summaryOf(published: PublishOutcome["published"]): string {
+  const sum = (of: (manifest: Manifest) => number) =>
+    published.reduce((total, { manifest }) => total + of(manifest), 0);
+  const partners = new Set(published.map(({ partner }) => partner)).size;
+  const contents = `${count(sum(rowsOf))} rows, ${count(sum(({ artifacts }) => artifacts.length))} files, ${size(sum(bytesOf))}`;
+  return `${count(published.length)} publications for ${count(partners)} partners (${contents})`;
 }
 
 function outcomeJson({ published, failures, contested }: PublishOutcome, dry: boolean) {
@@ -122,8 +135,7 @@ function outcomeJson({ published, failures, contested }: PublishOutcome, dry: bo
       partner,
       feed,
       period,
-      code: isError(error) ? error.code : "internal",
-      message: error instanceof Error ? error.message : String(error),
+      ...errorMembers(error),
     })),
   };
 }

@@ -1,15 +1,16 @@
 /** What commands say: sentences for people, one JSON object for machines, errors with the next step. */
 import { errorTable, isError, type Problem, sayError } from "../errors.ts";
-import { plain } from "../log.ts";
+import { plain, shownJson } from "../log.ts";
+import { fileError } from "../store/disk-error.ts";
 
-/** Writes one line to standard output. */
+/** Writes lines to standard output. Names of files and sensors stand in them: nothing that a terminal obeys goes out. */
 export function say(text: string): void {
-  process.stdout.write(`${text}\n`);
+  process.stdout.write(`${text.split("\n").map(plain).join("\n")}\n`);
 }
 
 /** Writes the result of a command for machines: one JSON object. */
 export function sayJson(result: unknown): void {
-  process.stdout.write(`${JSON.stringify(result)}\n`);
+  process.stdout.write(`${shownJson(JSON.stringify(result))}\n`);
 }
 
 /** `1,234,567` */
@@ -59,7 +60,8 @@ export function problemText({ file, line, path, message }: Problem): string {
 }
 
 /** An error for people: what, where, and the next step. */
-export function errorText(error: unknown): string {
+export function errorText(thrown: unknown): string {
+  const error = fileError(thrown);
   if (!isError(error)) return `spampots: ${plain(sayError(error))}`;
   const facts = Object.entries(error.facts)
     .filter(([, value]) => typeof value === "string" || typeof value === "number")
@@ -72,20 +74,25 @@ export function errorText(error: unknown): string {
 
 /** An error for machines. */
 export function errorJson(error: unknown): Record<string, unknown> {
-  if (!isError(error)) return { error: { code: "internal", message: sayError(error) } };
+  return { error: errorMembers(error) };
+}
+
+/** An error's code, message, next step, problems and facts: which file it was, for one. */
+export function errorMembers(thrown: unknown): Record<string, unknown> {
+  const error = fileError(thrown);
+  if (!isError(error)) return { code: "internal", message: sayError(error) };
   const { code, message, hint, problems, facts } = error;
   return {
-    error: {
-      code,
-      message,
-      ...(hint === undefined ? {} : { hint }),
-      ...(problems.length > 0 ? { problems } : {}),
-      ...facts,
-    },
+    code,
+    message,
+    ...(hint === undefined ? {} : { hint }),
+    ...(problems.length > 0 ? { problems } : {}),
+    ...facts,
   };
 }
 
 /** The exit code of an error. */
-export function exitCodeOf(error: unknown): number {
+export function exitCodeOf(thrown: unknown): number {
+  const error = fileError(thrown);
   return isError(error) ? errorTable[error.code].exit : 1;
 }

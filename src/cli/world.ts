@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { parseInstant } from "../capture/instant.ts";
 import { sensorPatterns } from "../capture/probe.ts";
 import { parseSensors } from "../capture/sensors.ts";
+import { documentText, refusal } from "../document.ts";
 import { loadTables } from "../enrich/table-load.ts";
 import { SpampotsError } from "../errors.ts";
 import { type Configuration, loadConfiguration } from "../feed/configuration.ts";
 import type { IngestWorld } from "../ingest.ts";
-import { openDuckdb } from "../lake/duckdb.ts";
 import type { Engine } from "../lake/engine.ts";
 import { type Lake, openLake } from "../lake/lake.ts";
 import { openThreads } from "../lake/threads.ts";
@@ -43,6 +43,8 @@ export interface CliWorld {
   configuration(): Promise<Configuration>;
   sensors(): Promise<readonly Sensor[]>;
   tableStore(): Store;
+  /** How far each log of the store is known to go. */
+  marks(): Store;
   ingestWorld(): Promise<IngestWorld>;
   publishWorld(): Promise<PublishWorld>;
   /** A line of progress for people at a terminal; nothing otherwise. */
@@ -76,6 +78,8 @@ export async function openWorld(
   const lake = once(() => openLake(settings.lake));
   const engine = once(async () => {
     const temporary = temporaryPath(settings.data);
+    // A native library, which most commands don't need.
+    const { openDuckdb } = await import("../lake/duckdb.ts");
     const opened = await openDuckdb({ threads: settings.threads, memoryMb: settings.memoryMb, temporary });
     closing.push(() => opened.close());
     return opened;
@@ -85,7 +89,10 @@ export async function openWorld(
   const tableStore = () => openDiskStore(settings.tables);
   const progress = progressLine(!flags.json && process.stderr.isTTY === true);
   closing.push(() => progress(""));
-  await sweepTemporary(settings.data);
+  for (const root of [settings.data, settings.keys]) await sweepTemporary(root);
+  // One set of marks for each store: a site may publish to another one tomorrow.
+  const marks = () =>
+    openDiskStore(join(settings.tips, createHash("sha256").update(settings.store).digest("hex").slice(0, 16)));
   return {
     settings,
     json: flags.json === true,
@@ -97,6 +104,7 @@ export async function openWorld(
     configuration,
     sensors,
     tableStore,
+    marks,
     progress,
     async ingestWorld() {
       const { maps } = await configuration();
@@ -130,10 +138,7 @@ export async function openWorld(
         keyring: await openKeyring({ folder: settings.keys, ...source }),
         issuer: { name: settings.issuer, identityId: issuerIdentity },
         temporary: settings.data,
-        // One set of marks for each store: a site may publish to another one tomorrow.
-        marks: openDiskStore(
-          join(settings.tips, createHash("sha256").update(settings.store).digest("hex").slice(0, 16)),
-        ),
+        marks: marks(),
         clock,
         retainLakeDays: settings.retainLakeDays,
         log,
@@ -154,7 +159,9 @@ function fixedNow(text: string | undefined): number | undefined {
 
 async function readSensors(settings: Settings): Promise<readonly Sensor[]> {
   try {
-    return parseSensors(await readFile(settings.sensors, "utf8"), settings.sensors);
+    const read = documentText(settings.sensors, await readFile(settings.sensors));
+    if ("problem" in read) throw refusal([read.problem]);
+    return parseSensors(read.text, settings.sensors);
   } catch (cause) {
     if (cause instanceof SpampotsError) throw cause;
     throw new SpampotsError("bad-configuration", "The file of sensors can't be read.", {

@@ -14,12 +14,20 @@ export interface SharedTables {
   readonly files: readonly SharedArrayBuffer[];
 }
 
+/** What tables say of an address. */
+export interface Network {
+  readonly economy: Economy | undefined;
+  readonly system: AutonomousSystem | undefined;
+}
+
 /** Answers for normalised addresses at an instant (ms since 1970 UTC). */
 export interface Attribution {
   /** Economy the address is registered in; `undefined` where the table in force at `at` says nothing. */
   economy(address: string, at: number): Economy | undefined;
   /** AS that originates the address. The same object for the same AS, frozen. */
   asn(address: string, at: number): AutonomousSystem | undefined;
+  /** Both at once: the quickest way. The same object for the same address. */
+  network(address: string, at: number): Network;
   /** The tables that answers come from, by kind and date. */
   readonly tables: readonly TableStatement[];
 }
@@ -42,24 +50,35 @@ const rememberedAddresses = 65_536;
  */
 export function tablesFromShared(shared: SharedTables): Attribution {
   const tables = shared.files.map(decodeTable);
+  const economy = inForce(tables, "economy", (value) => (value === "" ? undefined : value));
+  const system = inForce(tables, "asn", systemOf);
+  // Between the dates of tables an address has one answer, which is remembered: each capture asks for two addresses.
+  const dates = [...new Set([0, ...tables.map(({ statement }) => Date.parse(statement.date))])].sort((a, b) => b - a);
+  const spans = dates.map((from) => ({
+    from,
+    answer: remembered(rememberedAddresses, (text) => ({ economy: economy(text, from), system: system(text, from) })),
+  }));
+  const oldest = spans.at(-1);
+  const network = (address: string, at: number): Network =>
+    (spans.find(({ from }) => from <= at) ?? oldest)?.answer(address) ?? unknownNetwork;
   return {
-    economy: inForce(tables, "economy", (value) => (value === "" ? undefined : value)),
-    asn: inForce(tables, "asn", systemOf),
+    economy: (address, at) => network(address, at).economy,
+    asn: (address, at) => network(address, at).system,
+    network,
     tables: tables.map((table) => table.statement).toSorted(byKindAndDate),
   };
 }
 
-/** The newest table with a date not after `at`, else the oldest: its answers, remembered by text of the address. */
+const unknownNetwork: Network = { economy: undefined, system: undefined };
+
+/** The newest table with a date not after `at`, else the oldest: its answer. */
 function inForce<T>(tables: readonly Table[], kind: TableKind, read: (value: string) => T | undefined) {
   const dated = tables
     .filter(({ statement }) => statement.kind === kind)
     .toSorted((a, b) => byKindAndDate(b.statement, a.statement))
     .map(({ statement, values, find }) => {
       const meanings = values.map(read);
-      return {
-        from: Date.parse(statement.date),
-        answer: remembered(rememberedAddresses, (text) => meanings[find(text)]),
-      };
+      return { from: Date.parse(statement.date), answer: (text: string) => meanings[find(text)] };
     });
   const oldest = dated.at(-1);
   return (address: string, at: number): T | undefined =>

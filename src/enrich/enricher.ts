@@ -12,10 +12,13 @@ import { advertisedUrl } from "./urls.ts";
 /** Facts about networks and names. Every text given is attacker-written; instants are ms since 1970 UTC. */
 export interface Enricher extends Attribution {
   readonly maps: Maps;
-  /** Registrable domain and economy of an envelope recipient; `undefined` for an address literal, or what isn't an address. */
+  /**
+   * Registrable domain and economy of an envelope recipient or sender; `undefined` for the null sender, an address literal,
+   * or what isn't an address.
+   */
   recipientDomain(address: string): RecipientDomain | undefined;
-  /** Registrable domain of an envelope sender; `undefined` for the null sender, an address literal, or what isn't an address. */
-  senderDomain(mailFrom: string): string | undefined;
+  /** The same for the text after an address's last `@`. */
+  domain(text: string): RecipientDomain | undefined;
   /** What an http or https URL advertises to captures at `at`; `undefined` for any other. */
   url(href: string, at: number): AdvertisedUrl | undefined;
 }
@@ -35,7 +38,7 @@ export function createEnricher(shared: SharedTables, maps: Maps): Enricher {
     ...tables,
     maps,
     recipientDomain,
-    senderDomain: (mailFrom) => recipientDomain(mailFrom)?.domain,
+    domain: domainIn,
     url: (href, at) => advertisedUrl(href, tables, maps, at),
   };
 }

@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { type Checked, checkDocument, refusal } from "../document.ts";
+import { type Checked, checkDocument, documentText, refusal } from "../document.ts";
 import type { Problem } from "../errors.ts";
 import type { Economy } from "../model.ts";
 import { economyOfTld, isEconomy } from "./economies.ts";
@@ -91,12 +91,11 @@ export function isBenignHost(name: string, maps: Maps): boolean {
 
 async function read<T>(folder: string, name: string, schema: z.ZodType<T>): Promise<Checked<T>> {
   const file = join(folder, name);
-  try {
-    return checkDocument(file, await readFile(file, "utf8"), schema);
-  } catch {
-    const message = "The file can't be read; create it with read permission, empty if there is nothing to say.";
-    return { problems: [{ file, path: "", message }], at: (_, text) => ({ file, path: "", message: text }) };
-  }
+  const bytes = await readFile(file).catch(() => undefined);
+  const message = "The file can't be read; create it with read permission, `...` alone if there is nothing to say.";
+  const text = bytes === undefined ? { problem: { file, path: "", message } } : documentText(file, bytes);
+  if ("text" in text) return checkDocument(file, text.text, schema);
+  return { problems: [text.problem], at: (_, said) => ({ file, path: "", message: said }) };
 }
 
 function domainProblems(file: Checked<Record<string, Economy> | null>): Problem[] {

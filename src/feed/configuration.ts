@@ -4,7 +4,7 @@
  */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { refusal } from "../document.ts";
+import { documentText, refusal } from "../document.ts";
 import { loadMaps, type Maps } from "../enrich/maps.ts";
 import { isError, type Problem } from "../errors.ts";
 import { type Feed, parseFeed } from "./feeds.ts";
@@ -60,10 +60,12 @@ async function readMaps(folder: string, problems: Problem[]): Promise<Maps | und
 }
 
 async function readText(path: string, file: string, problems: Problem[]): Promise<string | undefined> {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(await readFile(path));
-  } catch {
-    problems.push({ file, path: "", message: "This file is missing, unreadable or not UTF-8." });
-    return undefined;
-  }
+  const bytes = await readFile(path).catch(() => undefined);
+  const read =
+    bytes === undefined
+      ? { problem: { file, path: "", message: "This file is missing or unreadable." } }
+      : documentText(file, bytes);
+  if ("text" in read) return read.text;
+  problems.push(read.problem);
+  return undefined;
 }

@@ -2,7 +2,7 @@
 
 import type { Policy } from "./policy.ts";
 import type { GrainSql, SliceContext } from "./slice.ts";
-import { commonValues, economyHolds, literal, literals, part, separator, sideHolds } from "./sql.ts";
+import { commonValues, economyHolds, literal, literals, part, separator, sideHolds, unnested } from "./sql.ts";
 
 /** Attacker-written scalar columns: the lake's column of each. */
 const scalars = {
@@ -21,17 +21,17 @@ const lists = {
 
 const sampled = "sensor, recipient_distinct, recipient_sample";
 
-/** CTEs that end in `<name>_shown(sensor, capture_id, texts, withheld)`: the common elements of a list, joined, and how many weren't. */
-function listCtes(name: keyof typeof lists, least: SliceContext["feed"]["commonText"]): string[] {
+/**
+ * CTEs that end in `<name>_shown(elements, texts, withheld)`: for each list that a row shows, its common elements, joined, and
+ * how many weren't. Lists repeat as messages do: there are far fewer than captures.
+ */
+function listCtes(name: keyof typeof lists, filtered: string, least: SliceContext["feed"]["commonText"]): string[] {
   const { list, part: index } = lists[name];
   return [
-    `${name}_elements AS (SELECT DISTINCT sensor, capture_id, ${part("e", index)} AS v FROM kept CROSS JOIN UNNEST(${list}) AS t(e))`,
-    ...commonValues(
-      name,
-      `SELECT ${part("e", index)} AS v, ${sampled} FROM scoped CROSS JOIN UNNEST(${list}) AS t(e)`,
-      least,
-    ),
-    `${name}_shown AS (SELECT e.sensor, e.capture_id, array_join(array_agg(c.v ORDER BY c.v) FILTER (WHERE c.v IS NOT NULL), ';') AS texts, count(*) - count(c.v) AS withheld FROM ${name}_elements e LEFT JOIN common_${name} c ON e.v = c.v WHERE e.v IS NOT NULL GROUP BY e.sensor, e.capture_id)`,
+    `${name}_lists AS (SELECT DISTINCT ${list} FROM scoped WHERE ${filtered})`,
+    `${name}_elements AS (SELECT DISTINCT ${list}, ${part("e", index)} AS v FROM (${unnested(`${name}_lists`, list)}) l)`,
+    ...commonValues(name, `SELECT ${part("e", index)} AS v, ${sampled} FROM (${unnested("scoped", list)}) l`, least),
+    `${name}_shown AS (SELECT e.${list} AS elements, array_join(array_agg(c.v ORDER BY c.v) FILTER (WHERE c.v IS NOT NULL), ';') AS texts, count(*) - count(c.v) AS withheld FROM ${name}_elements e LEFT JOIN common_${name} c ON e.v = c.v WHERE e.v IS NOT NULL GROUP BY e.${list})`,
   ];
 }
 
@@ -45,12 +45,11 @@ function recipientsYours(policy: Policy): string {
   return `CAST(${counts.join(" + ")} AS BIGINT)`;
 }
 
-/** The partner's own recipient domains as `domain:count`, in the lake's order. */
-function recipientDomainCtes(policy: Policy): string[] {
+/** The partner's own recipient domains as `domain:count`, sorted. */
+function recipientDomains(policy: Policy): string {
   const yours = economyHolds(policy, (codes) => `${part("e", 2)} IN ${literals(codes)}`);
-  return [
-    `your_domains AS (SELECT sensor, capture_id, array_join(array_agg(${part("e", 1)} || ':' || ${part("e", 4)} ORDER BY e), ';') AS texts FROM kept CROSS JOIN UNNEST(recipient_domains) AS t(e) WHERE ${yours} GROUP BY sensor, capture_id)`,
-  ];
+  const texts = `transform(filter(array_sort(c.recipient_domains), e -> ${yours}), e -> ${part("e", 1)} || ':' || ${part("e", 4)})`;
+  return `nullif(array_join(${texts}, ';'), '')`;
 }
 
 /**
@@ -66,26 +65,18 @@ export function captureSlice({ feed, policy, filtered, sides }: SliceContext): G
   const sideLabels = sides.map((side) => `CASE WHEN ${sideHolds(policy, side)} THEN '${side}' END`);
   const joins = [
     ...scalarNames.map((name) => `LEFT JOIN common_${name} ON c.${scalars[name]} = common_${name}.v`),
-    ...listNames.map(
-      (name) =>
-        `LEFT JOIN ${name}_shown ON c.sensor = ${name}_shown.sensor AND c.capture_id = ${name}_shown.capture_id`,
-    ),
-    ...(shown("recipient_domains")
-      ? ["LEFT JOIN your_domains ON c.sensor = your_domains.sensor AND c.capture_id = your_domains.capture_id"]
-      : []),
+    ...listNames.map((name) => `LEFT JOIN ${name}_shown ON c.${lists[name].list} = ${name}_shown.elements`),
   ];
   const foreign = `c.destination_ip IS NOT NULL AND NOT coalesce(${targetYours}, FALSE)`;
   const ifYours = (column: string) => `CASE WHEN ${targetYours} THEN c.${column} END`;
   return {
     ctes: [
-      `kept AS (SELECT *, concat_ws(';', ${sideLabels.join(", ")}) AS side_list FROM scoped WHERE ${filtered})`,
       ...scalarNames.flatMap((name) =>
         commonValues(name, `SELECT ${scalars[name]} AS v, ${sampled} FROM scoped`, feed.commonText),
       ),
-      ...listNames.flatMap((name) => listCtes(name, feed.commonText)),
-      ...(shown("recipient_domains") ? recipientDomainCtes(policy) : []),
+      ...listNames.flatMap((name) => listCtes(name, filtered, feed.commonText)),
     ],
-    from: `kept c ${joins.join(" ")}`,
+    from: `(SELECT *, concat_ws(';', ${sideLabels.join(", ")}) AS side_list FROM scoped WHERE ${filtered}) c ${joins.join(" ")}`,
     columns: {
       timestamp: "c.connected_at",
       source_ip: "c.source_ip",
@@ -104,7 +95,7 @@ export function captureSlice({ feed, policy, filtered, sides }: SliceContext): G
       sides: "c.side_list",
       recipients: "c.recipients",
       recipients_yours: recipientsYours(policy),
-      recipient_domains: "your_domains.texts",
+      recipient_domains: recipientDomains(policy),
       mail_from_domain: `CASE WHEN ${own} THEN NULL ELSE common_mail_from_domain.v END`,
       helo: "common_helo.v",
       subject: "common_subject.v",

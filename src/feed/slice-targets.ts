@@ -1,6 +1,6 @@
 /** Rows of grain `target-day`: the partner's recipient domain, or target host, × UTC day. */
 import type { GrainSql, SliceContext } from "./slice.ts";
-import { economyHolds, literals, part, sameKeys, separator, topPairs } from "./sql.ts";
+import { economyHolds, literals, part, sameKeys, separator, topPairs, unnested } from "./sql.ts";
 
 const keys = ["day", "kind", "fqdn", "ip", "port", "economy", "basis"];
 
@@ -15,7 +15,7 @@ export function targetSlice({ policy, filtered }: SliceContext): GrainSql {
   const by = keys.join(", ");
   return {
     ctes: [
-      `domains AS (SELECT day, 'recipient-domain' AS kind, ${part("d", 1)} AS fqdn, '' AS ip, -1 AS port, coalesce(${part("d", 2)}, '') AS economy, coalesce(${part("d", 3)}, '') AS basis, CAST(NULL AS BIGINT) AS asn, CAST(NULL AS VARCHAR) AS as_name, CAST(${part("d", 4)} AS BIGINT) AS recipients, ${source} FROM scoped CROSS JOIN UNNEST(recipient_domains) AS t(d) WHERE ${filtered})`,
+      `domains AS (SELECT day, 'recipient-domain' AS kind, ${part("e", 1)} AS fqdn, '' AS ip, -1 AS port, coalesce(${part("e", 2)}, '') AS economy, coalesce(${part("e", 3)}, '') AS basis, CAST(NULL AS BIGINT) AS asn, CAST(NULL AS VARCHAR) AS as_name, CAST(${part("e", 4)} AS BIGINT) AS recipients, ${source} FROM (${unnested("scoped", "recipient_domains")}) d WHERE ${filtered})`,
       `hosts AS (SELECT day, 'target-host' AS kind, '' AS fqdn, destination_ip AS ip, coalesce(destination_port, -1) AS port, coalesce(destination_economy, '') AS economy, 'address' AS basis, destination_asn AS asn, destination_as_name AS as_name, CAST(recipients AS BIGINT) AS recipients, ${source} FROM scoped WHERE destination_ip IS NOT NULL AND ${filtered})`,
       `targets AS (SELECT * FROM domains WHERE ${yours("economy")} UNION ALL SELECT * FROM hosts WHERE ${yours("economy")})`,
       `pairs AS (SELECT ${by}, source_ip, source_economy, source_asn, max(asn) AS asn, max(as_name) AS as_name, min(captured_at) AS first_seen, max(captured_at) AS last_seen, count(*) AS captures, sum(recipients) AS recipients FROM targets GROUP BY ${by}, source_ip, source_economy, source_asn)`,

@@ -1,6 +1,16 @@
 /** Rows of grain `url-day`: host of an advertised URL × UTC day. Hosts and domains that weren't common are folded into one row. */
 import type { GrainSql, SliceContext } from "./slice.ts";
-import { commonValues, economyHolds, literal, literals, part, sameKeys, separator, sideHolds } from "./sql.ts";
+import {
+  commonValues,
+  economyHolds,
+  literal,
+  literals,
+  part,
+  sameKeys,
+  separator,
+  sideHolds,
+  unnested,
+} from "./sql.ts";
 
 const keys = ["day", "host", "domain"];
 
@@ -24,7 +34,7 @@ export function urlSlice({ feed, policy, filtered, sides, benignHosts }: SliceCo
   return {
     ctes: [
       `flagged AS (SELECT *, ${flag("source")} AS by_source, ${flag("target")} AS by_target, ${filtered} AS kept FROM scoped)`,
-      `links AS (SELECT day, sensor, capture_id, captured_at, source_ip, CAST(recipients AS BIGINT) AS recipients, recipient_distinct, recipient_sample, body_sha256, language, by_source, by_target, kept, ${part("u", 1)} AS url, ${part("u", 2)} AS url_host, ${part("u", 3)} AS url_domain, ${part("u", 4)} AS url_ip, CAST(${part("u", 5)} AS BIGINT) AS url_asn, ${part("u", 6)} AS url_economy, ${part("u", 7)} AS url_basis FROM flagged CROSS JOIN UNNEST(urls) AS t(u))`,
+      `links AS (SELECT day, sensor, capture_id, captured_at, source_ip, CAST(recipients AS BIGINT) AS recipients, recipient_distinct, recipient_sample, body_sha256, language, by_source, by_target, kept, ${part("e", 1)} AS url, ${part("e", 2)} AS url_host, ${part("e", 3)} AS url_domain, ${part("e", 4)} AS url_ip, CAST(${part("e", 5)} AS BIGINT) AS url_asn, ${part("e", 6)} AS url_economy, ${part("e", 7)} AS url_basis FROM (${unnested("flagged", "urls")}) u)`,
       `advertised AS (SELECT *, ${urlYours} AS by_url FROM links WHERE by_source OR by_target OR ${urlYours})`,
       ...commonValues("url", seen("url"), common),
       ...commonValues("host", seen("url_host"), common),

@@ -41,7 +41,18 @@ export interface SliceContext {
 export interface Slice {
   readonly sql: string;
   readonly columns: readonly string[];
+  /** The same rows in fewer columns: see {@link Packed}. */
+  packed(groups: Packed): string;
 }
+
+/**
+ * Groups of column names. Each becomes one column: of a single name the column as it is; of more their texts, NULL as
+ * nothing, joined by {@link cellSeparator}. Millions of rows are read several times faster so.
+ */
+export type Packed = readonly (readonly string[])[];
+
+/** Between the cells of a packed column. No text of the lake holds it. */
+export const cellSeparator = "\u001e";
 
 const grainSql: Readonly<Record<string, (context: SliceContext) => GrainSql>> = {
   "source-day": sourceSlice,
@@ -60,13 +71,22 @@ export function scopedCaptures(policy: Policy, sides: readonly Side[]): string {
 export function buildSlice(feed: Feed, policy: Policy, period: Period, benignHosts: readonly string[]): Slice {
   const build = grainSql[feed.grain];
   if (build === undefined)
-    throw new SpampotsError("internal", "A summary is not made of rows.", { feed: feed.id, period: period.id });
+    throw new SpampotsError("internal", "A summary is not made of rows.", {
+      feed: feed.id,
+      period: period.id,
+    });
   const filters = Object.entries(feed.filters).map(([name, values]) => {
     // The keys of `filters` are those of `filterColumns` by the feed's schema; Object.entries forgets that.
     return `${filterColumns[name as keyof typeof filterColumns]} IN ${literals(values)}`;
   });
   const filtered = filters.length > 0 ? filters.join(" AND ") : "TRUE";
-  const grain = build({ feed, policy, filtered, sides: feed.sides, benignHosts });
+  const grain = build({
+    feed,
+    policy,
+    filtered,
+    sides: feed.sides,
+    benignHosts,
+  });
   const withheld = withheldColumns(feed, policy);
   const columns = feed.columns.filter((name) => name !== "row_id" && name !== "tlp");
   const redacted = columns.flatMap((name) => {
@@ -78,9 +98,25 @@ export function buildSlice(feed: Feed, policy: Policy, period: Period, benignHos
     if (name === "redacted") return redacted.length > 0 ? `concat_ws(';', ${redacted.join(", ")})` : "''";
     return withheld.has(name) ? "NULL" : (grain.columns[name] ?? "NULL");
   });
-  const list = expressions.map((expression, index) => `${expression} AS ${columns[index]}`).join(", ");
+  const select = (list: readonly string[]) =>
+    `${[scopedCaptures(policy, feed.sides), ...grain.ctes].join(",\n")}\nSELECT ${grain.key} AS row_key, ${list.join(", ")}\nFROM ${grain.from}\nORDER BY ${grain.order}`;
+  const expressionOf = new Map(columns.map((name, index) => [name, expressions[index] ?? "NULL"]));
   return {
-    sql: `${[scopedCaptures(policy, feed.sides), ...grain.ctes].join(",\n")}\nSELECT ${grain.key} AS row_key, ${list}\nFROM ${grain.from}\nORDER BY ${grain.order}`,
+    sql: select(columns.map((name) => `${expressionOf.get(name)} AS ${name}`)),
+    packed: (groups) =>
+      select(
+        groups.map(
+          (names, index) => `${joinedCells(names.map((name) => expressionOf.get(name) ?? "NULL"))} AS g${index}`,
+        ),
+      ),
     columns,
   };
+}
+
+/** One expression of several; a single one is left as it is. */
+function joinedCells(expressions: readonly string[]): string {
+  const [first, ...more] = expressions;
+  if (more.length === 0) return first ?? "NULL";
+  const texts = expressions.map((expression) => `coalesce(CAST(${expression} AS VARCHAR), '')`);
+  return `concat(${texts.join(`, chr(${cellSeparator.charCodeAt(0)}), `)})`;
 }

@@ -4,7 +4,7 @@
  */
 import type { Feed } from "./feeds.ts";
 import type { Policy } from "./policy.ts";
-import { dayOf, economyHolds, literals, part, sideHolds } from "./sql.ts";
+import { dayOf, economyHolds, literals, part, sideHolds, unnested } from "./sql.ts";
 
 /** Rows of a rank. */
 export const rankRows = 20;
@@ -156,7 +156,7 @@ function scopedCtes(feed: Feed, policy: Policy): string[] {
     requestsSql(policy),
     "hosts AS (SELECT coalesce(source_asn, -1) AS source_asn, source_ip, max(source_as_name) AS name, max(source_economy) AS economy, CAST(sum(is_now) AS BIGINT) AS now, CAST(sum(1 - is_now) AS BIGINT) AS before, CAST(sum(is_now * recipients) AS BIGINT) AS recipients_now, count(DISTINCT CASE WHEN is_now = 1 THEN day END) AS days FROM scoped GROUP BY coalesce(source_asn, -1), source_ip)",
     "ranked_hosts AS (SELECT coalesce(name, '') AS name, coalesce(economy, '') AS economy, now, recipients_now, source_asn, days FROM hosts WHERE now > 0)",
-    `targets AS (SELECT captured_at, source_ip, ${part("d", 1)} AS domain, ${part("d", 2)} AS domain_economy, CAST(${part("d", 4)} AS BIGINT) AS recipients FROM scoped CROSS JOIN UNNEST(recipient_domains) AS t(d) WHERE is_now = 1)`,
+    `targets AS (SELECT captured_at, source_ip, ${part("e", 1)} AS domain, ${part("e", 2)} AS domain_economy, CAST(${part("e", 4)} AS BIGINT) AS recipients FROM (${unnested("scoped", "recipient_domains")}) d WHERE is_now = 1)`,
   ];
 }
 

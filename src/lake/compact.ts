@@ -15,7 +15,6 @@ import { daysOf, recordsOfDay } from "./days.ts";
 import type { Engine } from "./engine.ts";
 import type { Lake } from "./lake.ts";
 import { compactionKey, type Dataset, datasets, type LakeFile, retainedFrom, visibleFiles } from "./records.ts";
-import { faultOf } from "./verify.ts";
 
 export interface CompactOptions {
   /** Milliseconds since 1970 UTC: days that aren't over are left alone, since more files are coming. */
@@ -94,7 +93,7 @@ async function mergeInto(
   small: readonly LakeFile[],
   temporary: string,
 ): Promise<LakeFile> {
-  for (const file of small) await checkSound(lake, file);
+  await lake.check(small);
   const folder = temporaryPath(temporary);
   await mkdir(folder, { recursive: true });
   try {
@@ -119,14 +118,4 @@ async function mergeInto(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-async function checkSound(lake: Lake, file: LakeFile): Promise<void> {
-  const fault = await faultOf(lake, file);
-  if (fault === undefined) return;
-  throw new SpampotsError("lake-damaged", "A file of the lake is missing or not what its batch record says.", {
-    hint: "Restore it from a copy of the lake: `spampots lake verify` names every such file.",
-    key: file.key,
-    fault,
-  });
 }

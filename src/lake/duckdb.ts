@@ -12,19 +12,18 @@ import {
 import { SpampotsError } from "../errors.ts";
 import { captureColumns, type LakeColumn, requestColumns } from "../fields.ts";
 import type { Cell, Chunk } from "../model.ts";
+import { duckdbSql, macros } from "./dialect.ts";
 import type { Engine, ParquetJob, Selection } from "./engine.ts";
 import type { Dataset } from "./records.ts";
-import { listSeparator, nullCell } from "./row.ts";
+import { batchColumns } from "./row.ts";
+import { listSeparator, nullCell } from "./row-buffer.ts";
 
 const columnsOf: Readonly<Record<Dataset, readonly LakeColumn[]>> = {
   captures: captureColumns,
   requests: requestColumns,
 };
 
-const macros = [
-  "CREATE OR REPLACE TEMP MACRO array_join(list, separator) AS array_to_string(list, separator)",
-  "SET GLOBAL parquet_metadata_cache = true",
-];
+const preparation = [...macros, "SET GLOBAL parquet_metadata_cache = true"];
 
 /** Rows in a Parquet row group: small enough that a week's slice of a small economy skips most of a day. */
 const rowGroupRows = 61_440;
@@ -47,7 +46,7 @@ export async function openDuckdb(options: DuckdbOptions): Promise<Engine> {
     preserve_insertion_order: "false",
   });
   const connection = await instance.connect();
-  for (const macro of macros) await connection.run(macro);
+  for (const statement of preparation) await connection.run(statement);
   return {
     version: `duckdb ${await versionOf(connection)}`,
     rows: (relations, sql) => stream(instance, relations, sql),
@@ -91,24 +90,32 @@ export function relationSql(selection: Selection): string {
   return `SELECT ${names} FROM (${all}) a WHERE batch NOT IN (${overlapping}) UNION ALL SELECT ${names} FROM (SELECT *, row_number() OVER (PARTITION BY sensor, capture_id ORDER BY batch) AS place FROM (${all}) b WHERE batch IN (${overlapping})) o WHERE place = 1`;
 }
 
+/** The whole text of a query over relations, as {@link openDuckdb}'s `rows` runs it. */
+export function querySql(relations: Readonly<Record<string, Selection>>, sql: string): string {
+  const named = Object.entries(relations).map(
+    ([name, selection]) => `${name} AS NOT MATERIALIZED (${relationSql(selection)})`,
+  );
+  return `WITH ${[...named, duckdbSql(sql)].join(",\n")}`;
+}
+
 async function* stream(
   instance: DuckDBInstance,
   relations: Readonly<Record<string, Selection>>,
   sql: string,
 ): AsyncGenerator<Chunk> {
-  const named = Object.entries(relations).map(
-    ([name, selection]) => `${name} AS NOT MATERIALIZED (${relationSql(selection)})`,
-  );
   const connection = await instance.connect();
   try {
-    for (const macro of macros) await connection.run(macro);
-    const result = await connection.stream(`WITH ${[...named, sql].join(",\n")}`);
+    for (const statement of preparation) await connection.run(statement);
+    const result = await connection.stream(querySql(relations, sql));
     for (
       let chunk = await result.fetchChunk();
       chunk !== null && chunk.rowCount > 0;
       chunk = await result.fetchChunk()
     ) {
-      yield { rows: chunk.rowCount, columns: chunk.getColumns().map((column) => column.map(cellOf)) };
+      yield {
+        rows: chunk.rowCount,
+        columns: chunk.getColumns().map((column) => column.map(cellOf)),
+      };
     }
   } catch (cause) {
     throw engineError(cause);
@@ -140,17 +147,25 @@ function cellOf(value: DuckDBValue): Cell {
 }
 
 /** Reads the tab-separated rows: no quoting, since no text of the lake holds a control character. */
-function readRows(job: ParquetJob): string {
-  const columns = columnsOf[job.dataset];
-  const types = columns.map(
-    (column) => `${text(column.name)}: ${text(column.type.endsWith("[]") ? "VARCHAR" : column.type)}`,
-  );
+function readRows({ dataset, from, facts }: ParquetJob): string {
+  const { batch, generation, sensor, parser } = facts;
+  const same: Readonly<Record<string, string>> = {
+    batch: text(batch),
+    generation: String(generation),
+    sensor: text(sensor),
+    parser: String(parser),
+  };
+  const columns = columnsOf[dataset];
+  const types = columns
+    .filter(({ name }) => !batchColumns.has(name))
+    .map(({ name, type }) => `${text(name)}: ${text(type.endsWith("[]") ? "VARCHAR" : type)}`);
   const select = columns.map(({ name, type }) => {
+    if (batchColumns.has(name)) return `CAST(${same[name]} AS ${type}) AS ${name}`;
     if (!type.endsWith("[]")) return name;
     const split = `split(${name}, chr(${listSeparator.charCodeAt(0)}))`;
     return `CASE WHEN ${name} IS NULL THEN CAST([] AS ${type}) ELSE CAST(${split} AS ${type}) END AS ${name}`;
   });
-  return `SELECT ${select.join(", ")}, line FROM read_csv(${text(job.from)}, auto_detect=false, header=false, delim='\t', quote='', escape='', nullstr=${text(nullCell)}, new_line='\\n', max_line_size=8388608, columns={'line': 'BIGINT', ${types.join(", ")}})`;
+  return `SELECT ${select.join(", ")}, line FROM read_csv(${text(from)}, auto_detect=false, header=false, delim='\t', quote='', escape='', nullstr=${text(nullCell)}, new_line='\\n', max_line_size=8388608, columns={'line': 'BIGINT', ${types.join(", ")}})`;
 }
 
 const parquetOptions = `(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${rowGroupRows})`;

@@ -1,6 +1,7 @@
 /** What the project asks of a query engine. Only the engines' own files know more. */
 import type { Chunk } from "../model.ts";
 import type { Dataset } from "./records.ts";
+import type { BatchFacts } from "./row.ts";
 
 /** The files of a dataset that a query may read, and what of them counts. */
 export interface Selection {
@@ -20,6 +21,8 @@ export interface ParquetJob {
   readonly dataset: Dataset;
   readonly from: string;
   readonly to: string;
+  /** What stands in each row beside what is in the file. */
+  readonly facts: BatchFacts;
   /** Ids may repeat: of equal ones the first line counts. */
   readonly repeats: boolean;
 }

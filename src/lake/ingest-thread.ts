@@ -1,10 +1,10 @@
 /** A parsing thread: blocks of spool lines in, rows of the lake out. See `threads.ts`. */
 import { parentPort, workerData } from "node:worker_threads";
-import { createMessageParser, type MessageParser, parserVersion } from "../capture/message.ts";
+import { createMessageParser, type MessageParser } from "../capture/message.ts";
 import { sensorPatterns } from "../capture/probe.ts";
 import { createEnricher } from "../enrich/enricher.ts";
 import { sayError } from "../errors.ts";
-import { blockRows } from "./block.ts";
+import { blockRows, rememberingHits } from "./block.ts";
 import type { BlockAnswer, BlockWork, ThreadFacts } from "./threads.ts";
 
 // What threads.ts passes as workerData; Node types it as any.
@@ -12,6 +12,10 @@ const { tables, maps, sensors } = workerData as ThreadFacts;
 const attributes = createEnricher(tables, maps);
 const patterns = sensorPatterns(sensors);
 const hits = (text: string) => patterns.hits(text);
+const shortHits = rememberingHits(hits);
+
+// A file may hold nothing but bad lines. Each is an error, of which nobody sees the stack, and that is most of its cost.
+Error.stackTraceLimit = 0;
 
 /** The language database is loaded for the first message alone: captures without bodies don't need it. */
 let opened: Promise<MessageParser> | undefined;
@@ -19,7 +23,7 @@ const parser: MessageParser = {
   parsed: 0,
   reused: 0,
   async facts(raw) {
-    opened ??= createMessageParser({ hits });
+    opened ??= createMessageParser({ hits, hitsBytes: (bytes) => patterns.hitsBytes(bytes) });
     return (await opened).facts(raw);
   },
 };
@@ -27,12 +31,12 @@ const parser: MessageParser = {
 async function answer(work: BlockWork): Promise<void> {
   let said: BlockAnswer;
   try {
-    const facts = { ...work.facts, parser: parserVersion };
-    said = { id: work.id, result: await blockRows(work, { facts, attributes, parser, hits, latest: work.latest }) };
+    const { id, sensor, latest } = work;
+    said = { id, result: await blockRows(work, { sensor, attributes, parser, hits, shortHits, latest }) };
   } catch (error) {
     said = { id: work.id, failure: sayError(error) };
   }
-  const moved = "result" in said ? [...said.result.rows.values()].map((bytes) => bytes.buffer as ArrayBuffer) : []; // TextEncoder's are never shared
+  const moved = "result" in said ? [...said.result.rows.values()].map((bytes) => bytes.buffer) : [];
   parentPort?.postMessage(said, moved);
 }
 

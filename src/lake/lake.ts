@@ -13,18 +13,21 @@ import {
   type BatchRecord,
   batchKey,
   type CompactionRecord,
+  compactionRecordKey,
   type Dataset,
   decodeBatch,
   decodeCompaction,
   decodeExclusion,
   type ExclusionRecord,
   encodeRecord,
+  exclusionKey,
   isCompactionKey,
   type LakeFile,
   newestGenerations,
   parseBatchKey,
   visibleFiles,
 } from "./records.ts";
+import { type FileCheck, fileCheck } from "./sound.ts";
 
 export interface Lake {
   readonly root: string;
@@ -46,7 +49,9 @@ export interface Lake {
   compactions(day: string): Promise<readonly CompactionRecord[]>;
   /** Commits compaction `number` of a day; `exists` where another took the number. */
   commitCompaction(day: string, number: number, record: CompactionRecord): Promise<"created" | "exists">;
-  /** What a query over these batches in [from, to) reads. */
+  /** Compares files with their records, each once. @throws SpampotsError `lake-damaged` */
+  readonly check: FileCheck;
+  /** What a query over these batches in [from, to) reads: files that were checked. @throws SpampotsError `lake-damaged` */
   select(dataset: Dataset, batches: readonly BatchRecord[], from: number, to: number): Promise<Selection>;
   /** Visible files of a day, of all newest generations. */
   filesOfDay(day: string, records: readonly BatchRecord[]): Promise<readonly LakeFile[]>;
@@ -88,6 +93,7 @@ export async function openLake(root: string): Promise<Lake> {
       await compactions(day),
     );
   const path = (key: string) => join(root, key);
+  const check = fileCheck({ store, path });
   return {
     root,
     store,
@@ -96,6 +102,7 @@ export async function openLake(root: string): Promise<Lake> {
     compactions,
     filesOfDay,
     path,
+    check,
     async batches(from, to) {
       const wanted = (await names()).filter(
         (name) => name.lastDay >= dayText(from) && name.firstDay <= dayText(to - 1),
@@ -113,10 +120,9 @@ export async function openLake(root: string): Promise<Lake> {
       return excluded;
     },
     commit: (record) => store.putOnce(batchKey(record), encodeRecord(record)),
-    exclude: (record) => store.putOnce(`exclusions/${record.batch}.json`, encodeRecord(record)),
+    exclude: (record) => store.putOnce(exclusionKey(record), encodeRecord(record)),
     putFile: (key, file) => store.putFile(key, file),
-    commitCompaction: (day, number, record) =>
-      store.putOnce(`compactions/${day}/${String(number).padStart(4, "0")}.json`, encodeRecord(record)),
+    commitCompaction: (day, number, record) => store.putOnce(compactionRecordKey(day, number), encodeRecord(record)),
     async select(dataset, batches, from, to) {
       const days = new Set(
         batches.flatMap((record) => record.files.filter((file) => file.dataset === dataset).map((file) => file.day)),
@@ -125,6 +131,7 @@ export async function openLake(root: string): Promise<Lake> {
       const mixed: string[] = [];
       for (const day of [...days].filter((day) => day >= dayText(from) && day <= dayText(to - 1)).sort()) {
         const files = (await filesOfDay(day, batches)).filter((file) => file.dataset === dataset);
+        await check(files);
         whole.push(...files.filter((file) => !isCompactionKey(file.key)).map((file) => path(file.key)));
         mixed.push(...files.filter((file) => isCompactionKey(file.key)).map((file) => path(file.key)));
       }

@@ -8,6 +8,7 @@
  * - `compactions/<day>/<n, 4 digits>.json` and `captures/day=<day>/c<n>-<16 hex>.parquet`
  * - `exclusions/<batch>.json`
  */
+import { createHash } from "node:crypto";
 import { z } from "zod";
 import { SpampotsError } from "../errors.ts";
 import { dayMs, hourMs } from "../model.ts";
@@ -78,11 +79,27 @@ export type CompactionRecord = z.infer<typeof compactionRecord>;
 const exclusionRecord = z.strictObject({ v: z.literal(1), batch: digest, reason: z.string(), excluded_at: z.int() });
 export type ExclusionRecord = z.infer<typeof exclusionRecord>;
 
-function decode<T>(schema: z.ZodType<T>, key: string, bytes: Uint8Array): T {
+/** How a record's text ends: its last member is the SHA-256 of the text without it. */
+const seal = /,"sha256":"([0-9a-f]{64})"\}\n$/;
+
+/** The text of a record, its digest compared and taken off. Records of earlier versions have none. */
+function unsealed(text: string): string {
+  const [whole, stated] = seal.exec(text) ?? [];
+  if (whole === undefined) return text;
+  const body = `${text.slice(0, -whole.length)}}`;
+  if (textDigest(body) !== stated) throw new Error("Its bytes aren't those that were written.");
+  return body;
+}
+
+const textDigest = (text: string) => createHash("sha256").update(text).digest("hex");
+
+function decode<T>(schema: z.ZodType<T>, key: string, bytes: Uint8Array, keyOf: (record: T) => string): T {
   try {
-    return schema.parse(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
+    const record = schema.parse(JSON.parse(unsealed(new TextDecoder("utf-8", { fatal: true }).decode(bytes))));
+    if (keyOf(record) !== key) throw new Error("It is the record of something else.");
+    return record;
   } catch (cause) {
-    throw new SpampotsError("lake-damaged", "A record of the lake can't be read.", {
+    throw new SpampotsError("lake-damaged", "A record of the lake is damaged.", {
       cause,
       key,
       hint: "Restore this file from a copy of the lake, or ingest its batch again from done/.",
@@ -90,14 +107,30 @@ function decode<T>(schema: z.ZodType<T>, key: string, bytes: Uint8Array): T {
   }
 }
 
-export const decodeBatch = (key: string, bytes: Uint8Array): BatchRecord => decode(batchRecord, key, bytes);
+/** A batch's record. @throws SpampotsError `lake-damaged`, also where another record stands under the key. */
+export const decodeBatch = (key: string, bytes: Uint8Array): BatchRecord => decode(batchRecord, key, bytes, batchKey);
+/** A compaction's record. @throws SpampotsError `lake-damaged` */
 export const decodeCompaction = (key: string, bytes: Uint8Array): CompactionRecord =>
-  decode(compactionRecord, key, bytes);
-export const decodeExclusion = (key: string, bytes: Uint8Array): ExclusionRecord => decode(exclusionRecord, key, bytes);
+  decode(compactionRecord, key, bytes, compactionRecordKeyOf);
+/** An exclusion's record. @throws SpampotsError `lake-damaged` */
+export const decodeExclusion = (key: string, bytes: Uint8Array): ExclusionRecord =>
+  decode(exclusionRecord, key, bytes, exclusionKey);
 
-/** A record's bytes. */
+/** Key of an exclusion's record. */
+export const exclusionKey = ({ batch }: Pick<ExclusionRecord, "batch">) => `exclusions/${batch}.json`;
+
+/** Key of compaction `number` of a day. */
+export const compactionRecordKey = (day: string, number: number) => `compactions/${day}/${fourDigits(number)}.json`;
+
+/** The same of what a record says: its file is named by the number. */
+function compactionRecordKeyOf({ file }: CompactionRecord): string {
+  return compactionRecordKey(file.day, Number(/\/c(\d{4,})-/.exec(file.key)?.[1]));
+}
+
+/** A record's bytes: JSON, and a digest of it as the last member, so that no flipped bit passes for another number. */
 export function encodeRecord(record: BatchRecord | CompactionRecord | ExclusionRecord): Uint8Array {
-  return new TextEncoder().encode(`${JSON.stringify(record)}\n`);
+  const body = JSON.stringify(record);
+  return new TextEncoder().encode(`${body.slice(0, -1)},"sha256":"${textDigest(body)}"}\n`);
 }
 
 const fourDigits = (number: number) => String(number).padStart(4, "0");

@@ -9,7 +9,6 @@ import type { Maps } from "../enrich/maps.ts";
 import { SpampotsError } from "../errors.ts";
 import type { Sensor } from "../model.ts";
 import type { BlockResult } from "./block.ts";
-import type { BatchFacts } from "./row.ts";
 
 /** What every thread is started with. */
 export interface ThreadFacts {
@@ -23,7 +22,7 @@ export interface BlockWork {
   readonly id: number;
   readonly firstLine: number;
   readonly bytes: Uint8Array;
-  readonly facts: BatchFacts;
+  readonly sensor: string;
   readonly latest: number;
 }
 

@@ -4,7 +4,6 @@
  *
  * @see design §3 point 2
  */
-import { createHash } from "node:crypto";
 import { isError, type SpampotsError } from "../errors.ts";
 import type { Lake } from "./lake.ts";
 import { type BatchRecord, type LakeFile, visibleFiles } from "./records.ts";
@@ -84,11 +83,9 @@ async function filesByDay(
 const keyOf = (error: SpampotsError) => String(error.facts.key ?? "");
 
 /** What is wrong with a file of the lake, by its record; `undefined` where nothing is. */
-export async function faultOf(lake: Lake, file: LakeFile): Promise<LakeFaultWord | undefined> {
-  const opened = await lake.store.open(file.key);
-  if (opened === undefined) return "missing";
-  if (opened.bytes !== file.bytes) return opened.bytes < file.bytes ? "truncated" : "changed";
-  const hash = createHash("sha256");
-  for await (const chunk of opened.body) hash.update(chunk);
-  return hash.digest("hex") === file.sha256 ? undefined : "changed";
+export async function faultOf(lake: Pick<Lake, "store">, file: LakeFile): Promise<LakeFaultWord | undefined> {
+  const found = await lake.store.digest(file.key, { bytes: file.bytes });
+  if (found === undefined) return "missing";
+  if (found.bytes !== file.bytes) return found.bytes < file.bytes ? "truncated" : "changed";
+  return found.sha256 === file.sha256 ? undefined : "changed";
 }

@@ -52,9 +52,9 @@ export async function dueAgain(context: DueContext, already: readonly Due[], log
   });
 }
 
-/** Puts the `again` record of a slice, so that its content's `modified` rises. Doing it twice counts once. */
-export async function putAgainRecord(store: Store, feed: string, { due, purpose }: DueAgain): Promise<void> {
-  await putSliceRecord(store, "again", { feed, policyDigest: due.policy.digest, period: due.period.id }, purpose);
+/** Puts the `again` record of a slice, so that its content's `modified` rises. Doing it twice counts once. Returns its key. */
+export async function putAgainRecord(store: Store, feed: string, { due, purpose }: DueAgain): Promise<string> {
+  return putSliceRecord(store, "again", { feed, policyDigest: due.policy.digest, period: due.period.id }, purpose);
 }
 
 function isPublished({ log }: DueContext, { id, start, end }: Due["period"]): boolean {

@@ -17,6 +17,7 @@ import { jwks, type PublicKey } from "./jwk.ts";
 import type { Keyring } from "./keys.ts";
 import { readTip, sequenceName } from "./log.ts";
 import { feedPrefix } from "./manifest.ts";
+import { isMarked, readMark } from "./marks.ts";
 import { jwsMediaType, type Signer } from "./sign.ts";
 
 /** Who announces, and when. */
@@ -25,6 +26,8 @@ export interface Announcing {
   readonly keyring: Keyring;
   /** Milliseconds since 1970 UTC. */
   readonly now: number;
+  /** Marks of what was published from here: such a tip is stated whatever key signed it. */
+  readonly marks?: Store;
 }
 
 /**
@@ -62,6 +65,16 @@ export async function announceRotation(
   return written;
 }
 
+/**
+ * States a partner's tips that a retired key signed, where no announcement does: what a publisher committed while its key
+ * was being retired. Cheap where there are none.
+ *
+ * @throws SpampotsError as {@link ensureAnnounced}.
+ */
+export async function announceTips(store: Store, partner: string, announcing: Announcing): Promise<number> {
+  return announce(store, partner, announcing, true);
+}
+
 /** More than the announcements that one call can need, other processes announcing at the same time included. */
 const attempts = 20;
 
@@ -80,8 +93,9 @@ async function announce(
     const settled =
       last !== undefined && last.said.live === announcing.keyring.live && last.signedBy === last.said.live;
     if (settled && !settle) return written;
+    await announcing.keyring.stillLive();
     const signer = await announcerOf(last, announcing.keyring);
-    const tips = partner === undefined ? undefined : await feedTips(store, partner, chain, announcing.keyring);
+    const tips = partner === undefined ? undefined : await feedTips(store, partner, chain, announcing);
     if (settled && !(tips ?? []).some((tip) => tip.retired && !states(chain, tip))) return written;
     if ((await putNext(place, last, partner, tips, signer, announcing)) === "created") written += 1;
   }
@@ -174,7 +188,12 @@ type FeedTip = Tip & { readonly retired: boolean };
  * The newest publication of each feed. One by a key that was retired before, and that no announcement states, isn't
  * vouched for: whoever holds such a key could have put it there.
  */
-async function feedTips(store: Store, partner: string, chain: Chain, keyring: Keyring): Promise<FeedTip[]> {
+async function feedTips(
+  store: Store,
+  partner: string,
+  chain: Chain,
+  { keyring, marks }: Announcing,
+): Promise<FeedTip[]> {
   const last = chain.announcements.at(-1)?.said;
   const keys = [...keyring.keys, ...(last?.keys ?? [])];
   const current = [keyring.live, keyring.rotatingFrom, last?.live];
@@ -182,10 +201,12 @@ async function feedTips(store: Store, partner: string, chain: Chain, keyring: Ke
   for await (const feed of store.children(`partners/${partner}/`)) {
     if (feed === "keys") continue;
     const place = store.under(feedPrefix(partner, feed));
+    const mark = marks === undefined ? undefined : await readMark(marks, partner, feed);
     const found = await readTip(place, (kid) => keys.find((key) => key.kid === kid));
     if (found === undefined) continue;
     const tip = { feed, sequence: found.manifest.sequence, payload_sha256: found.payloadSha256 };
-    if (!current.includes(found.kid) && !states(chain, tip)) throw refuseTip(found, place);
+    const known = current.includes(found.kid) || states(chain, tip) || isMarked(mark, found);
+    if (!known) throw refuseTip(found, place);
     tips.push({ ...tip, retired: found.kid !== keyring.live });
   }
   return tips;

@@ -24,43 +24,62 @@ export interface ArtifactFindings {
   readonly faults: readonly string[];
 }
 
+export interface CheckOptions {
+  readonly deep: boolean;
+  /** Told how many bytes were read, after each chunk. */
+  readonly onBytes?: (bytes: number) => void;
+}
+
 /**
  * Compares a stored artifact with its manifest; `deep` also unpacks it, compares the content's digest and counts rows
- * or objects. `onBytes` is told of every chunk that was read.
+ * or objects.
  *
  * @param store confined to the feed's prefix.
  */
 export async function checkArtifact(
   store: Store,
   artifact: Artifact,
-  { deep, onBytes }: { deep: boolean; onBytes?: (bytes: number) => void },
+  { deep, onBytes }: CheckOptions,
 ): Promise<ArtifactFindings> {
+  if (!deep) return checkFile(store, artifact, onBytes);
   const object = await store.open(artifactKey(artifact));
-  if (object === undefined) return { absent: true, faults: [] };
-  if (object.bytes !== artifact.bytes) {
-    return { absent: false, faults: [`has ${object.bytes} bytes, not the ${artifact.bytes} that were signed`] };
-  }
+  if (object === undefined) return absent;
+  if (object.bytes !== artifact.bytes) return { absent: false, faults: [otherSize(object.bytes, artifact)] };
   const file = new Digest(artifact.bytes);
   const tapped = tap(object.body, (chunk) => {
     file.take(chunk);
     onBytes?.(chunk.length);
   });
-  let inside: readonly string[] | undefined;
   try {
-    if (deep) inside = await contentFaults(artifact, tapped);
-    else for await (const _ of tapped);
+    const inside = await contentFaults(artifact, tapped);
+    // A stream that was left early tells nothing of the file: it is read again for that.
+    if (file.bytes < artifact.bytes) {
+      const { faults } = await checkFile(store, artifact);
+      return { absent: false, faults: faults.length > 0 ? faults : inside };
+    }
+    return { absent: false, faults: file.is(artifact.sha256) ? inside : [otherDigest] };
   } catch (error) {
     // Deleted while it was read: retention or a withdrawal came by.
-    if (isError(error, "not-found")) return { absent: true, faults: [] };
+    if (isError(error, "not-found")) return absent;
     throw error;
   }
-  // A stream that was left early tells nothing of the file: it is read again for that.
-  if (inside && file.bytes < artifact.bytes) {
-    const { faults } = await checkArtifact(store, artifact, { deep: false });
-    return { absent: false, faults: faults.length > 0 ? faults : inside };
-  }
-  if (!file.is(artifact.sha256)) return { absent: false, faults: ["doesn't have the SHA-256 that was signed"] };
-  return { absent: false, faults: inside ?? [] };
+}
+
+const absent: ArtifactFindings = { absent: true, faults: [] };
+const otherDigest = "doesn't have the SHA-256 that was signed";
+const otherSize = (found: number, { bytes }: Artifact) => `has ${found} bytes, not the ${bytes} that were signed`;
+
+/** The file as it lies there. */
+async function checkFile(
+  store: Store,
+  artifact: Artifact,
+  onBytes?: CheckOptions["onBytes"],
+): Promise<ArtifactFindings> {
+  const options = { bytes: artifact.bytes, ...(onBytes === undefined ? {} : { onBytes }) };
+  const found = await store.digest(artifactKey(artifact), options);
+  if (found === undefined) return absent;
+  if (found.bytes !== artifact.bytes) return { absent: false, faults: [otherSize(found.bytes, artifact)] };
+  return { absent: false, faults: found.sha256 === artifact.sha256 ? [] : [otherDigest] };
 }
 
 async function* tap(body: AsyncIterable<Uint8Array>, seen: (chunk: Uint8Array) => void): AsyncGenerator<Uint8Array> {

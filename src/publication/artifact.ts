@@ -23,10 +23,16 @@ const blockBytes = 1 << 16;
 const waitingBytes = 1 << 20;
 
 /** Level 3: at 0.9x the speed of level 1 a twentieth smaller; level 6 halves the speed for another twentieth. */
-const gzipOptions = { level: 3, memLevel: 9, chunkSize: 1 << 16, highWaterMark: waitingBytes };
+export const gzipOptions = { level: 3, memLevel: 9, chunkSize: 1 << 16, highWaterMark: waitingBytes };
 
 /** Place of the byte that names the operating system, and its value for "unknown". */
 const [systemOffset, unknownSystem] = [9, 0xff];
+
+/** The beginning of a gzip file, in place, without the name of the operating system. */
+export function hideSystem<Bytes extends Uint8Array>(beginning: Bytes): Bytes {
+  beginning[systemOffset] = unknownSystem;
+  return beginning;
+}
 
 const encoder = new TextEncoder();
 
@@ -43,7 +49,8 @@ export interface ArtifactFile {
   abort(): Promise<void>;
 }
 
-const diskFailed = (path: string, cause: unknown) =>
+/** What a folder that doesn't take an artifact is called. */
+export const diskFailed = (path: string, cause: unknown) =>
   new SpampotsError("disk-failed", "The disk didn't take an artifact.", {
     cause,
     hint: "See that the data folder has space and can be written to.",
@@ -126,7 +133,7 @@ class GzipFile implements ArtifactFile {
     try {
       await pipeline(this.#gzip, async (chunks: AsyncIterable<Buffer>) => {
         for await (const chunk of chunks) {
-          if (this.#bytes === 0) chunk[systemOffset] = unknownSystem;
+          if (this.#bytes === 0) hideSystem(chunk);
           this.#compressed.update(chunk);
           this.#bytes += chunk.length;
           await this.#file.writeFile(chunk);

@@ -4,12 +4,13 @@
  *
  * @see design §3 points 11 and 14
  */
-import { SpampotsError } from "../errors.ts";
+import { isError, SpampotsError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
 import { type Chain, readChain, states } from "./chain.ts";
 import type { Keyring } from "./keys.ts";
 import { type Publication, readTip, sequenceName, tipSequence } from "./log.ts";
 import { feedPrefix } from "./manifest.ts";
+import { checkMark, isMarked, readMark } from "./marks.ts";
 
 /** The error for a tip that nobody should build on. */
 export function refuseTip({ kid, manifest }: Publication, place: Store): SpampotsError {
@@ -23,28 +24,37 @@ export function refuseTip({ kid, manifest }: Publication, place: Store): Spampot
 
 /**
  * The newest publication of a feed, safe to publish after: signed by the live key (or, during a rotation, the one
- * before), or stated by an announcement of the partner's chain. `undefined` for an empty log.
+ * before), stated by an announcement of the partner's chain, or marked as published from here (a publisher may be
+ * overtaken by a rotation between its signature and its commit). `undefined` for an empty log.
  *
- * @param store the whole store. `known` as in `tipSequence`.
- * @throws SpampotsError `log-behind`, `verify-failed`, `bad-manifest`.
+ * @param store the whole store. `marks` those of this site.
+ * @throws SpampotsError `log-behind`, `verify-failed`, `bad-manifest`; `bad-key` where the keys were rotated since the
+ *   keyring was opened.
  */
 export async function readOwnTip(
   store: Store,
   partner: string,
   feed: string,
   keyring: Keyring,
-  known = 0,
+  marks?: Store,
 ): Promise<Publication | undefined> {
-  const chain = await readChain(store.under(`partners/${partner}`));
   const place = store.under(feedPrefix(partner, feed));
-  refuseForeignChain(chain, keyring, place);
-  const found = await readTip(place, (kid) => keyring.keys.find((key) => key.kid === kid), known);
-  if (found === undefined) return found;
-  refuseForeign(found, partner, feed, place);
-  if (found.kid === keyring.live || found.kid === keyring.rotatingFrom) return found;
-  const tip = { feed, sequence: found.manifest.sequence, payload_sha256: found.payloadSha256 };
-  if (states(chain, tip)) return found;
-  throw refuseTip(found, place);
+  const mark = marks === undefined ? undefined : await readMark(marks, partner, feed);
+  try {
+    const chain = await readChain(store.under(`partners/${partner}`));
+    refuseForeignChain(chain, keyring, place);
+    const found = await readTip(place, (kid) => keyring.keys.find((key) => key.kid === kid));
+    if (found !== undefined) refuseForeign(found, partner, feed, place);
+    checkMark(mark, found, place);
+    if (found === undefined || found.kid === keyring.live || found.kid === keyring.rotatingFrom) return found;
+    const tip = { feed, sequence: found.manifest.sequence, payload_sha256: found.payloadSha256 };
+    if (states(chain, tip) || isMarked(mark, found)) return found;
+    throw refuseTip(found, place);
+  } catch (error) {
+    // A key that this process doesn't know may be that of a rotation since it began.
+    if (isError(error, "verify-failed")) await keyring.stillLive();
+    throw error;
+  }
 }
 
 /** The store isn't trusted: a chain that our keys didn't sign vouches for nothing. @throws SpampotsError `verify-failed` */
@@ -78,7 +88,8 @@ export function refuseForeign({ manifest }: Publication, partner: string, feed: 
 export async function checkNotBehind(store: Store, partner: string, feed: string): Promise<void> {
   const tip = await tipSequence(store.under(feedPrefix(partner, feed)));
   const seen = Math.max(await announcedTip(store, partner, feed), await receiptAbove(store, partner, feed, tip));
-  if (seen <= tip) return;
+  // Others may have gone on between the two looks.
+  if (seen <= tip || seen <= (await tipSequence(store.under(feedPrefix(partner, feed)), tip))) return;
   throw new SpampotsError("log-behind", "The log is behind what a partner has seen.", {
     hint: "The store was restored from an old copy: bring back the publications up to the one named here, then publish again.",
     partner,

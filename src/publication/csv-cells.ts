@@ -13,7 +13,10 @@ import { isWatched, type RenderContext, refuseExposed, rememberedTexts, typeOf }
 /** Turns a column's cells into finished cells of a line. */
 export type ColumnWriter = (cells: readonly Cell[]) => readonly string[];
 
-/** Begins with a letter or digit and holds nothing that a CSV reader or spreadsheet could take for more than text. */
+/**
+ * Begins with a letter or digit and holds nothing that a CSV reader or spreadsheet could take for more than text. What
+ * `csv-packed.ts` looks for is the complement.
+ */
 const needsNothing = /^[A-Za-z0-9](?:[A-Za-z0-9 .:/_-]|;(?!-))*$/;
 
 /**
@@ -48,35 +51,51 @@ export function headerLine(names: readonly string[]): string {
   return stringify([[...names]], { eof: false });
 }
 
-function textWriter(context: RenderContext, column: string): ColumnWriter {
-  const watched = isWatched(column);
-  const known = new Map<string, string>();
+/** Finished cells of texts, kept for the next time. `check` is called for each text before it is first used. */
+export class FinishedTexts {
+  readonly #known = new Map<string, string>();
+  readonly #check: (text: string) => void;
 
-  /** Makes every text of `texts` known. */
-  const learn = (texts: ReadonlySet<string>) => {
-    if (known.size + texts.size > rememberedTexts) known.clear();
+  constructor(check: (text: string) => void) {
+    this.#check = check;
+  }
+
+  /** The cell of a text that is known. */
+  get(text: string): string | undefined {
+    return this.#known.get(text);
+  }
+
+  /** Makes every text of `texts` known: of those alone is it certain until the next call. */
+  learn(texts: ReadonlySet<string>): void {
+    if (this.#known.size + texts.size > rememberedTexts) this.#known.clear();
     const difficult: string[] = [];
     for (const text of texts) {
-      if (watched) refuseExposed(context, column, text);
-      if (needsNothing.test(text)) known.set(text, text);
+      this.#check(text);
+      if (needsNothing.test(text)) this.#known.set(text, text);
       else difficult.push(text);
     }
     const cells = difficult.length === 0 ? [] : quoted(difficult);
-    for (const [index, text] of difficult.entries()) known.set(text, cells[index] ?? "");
-  };
+    for (const [index, text] of difficult.entries()) this.#known.set(text, cells[index] ?? "");
+  }
+}
 
+function textWriter(context: RenderContext, column: string): ColumnWriter {
+  const watched = isWatched(column);
+  const finished = new FinishedTexts((text) => {
+    if (watched) refuseExposed(context, column, text);
+  });
   return (cells) => {
-    const finished = new Array<string>(cells.length);
+    const written = new Array<string>(cells.length);
     const missed: number[] = [];
     for (let row = 0; row < cells.length; row++) {
       const cell = cells[row] ?? "";
-      const text = cell === "" ? "" : known.get(String(cell));
+      const text = cell === "" ? "" : finished.get(String(cell));
       if (text === undefined) missed.push(row);
-      else finished[row] = text;
+      else written[row] = text;
     }
-    if (missed.length > 0) learn(new Set(missed.map((row) => String(cells[row]))));
-    for (const row of missed) finished[row] = known.get(String(cells[row])) ?? "";
-    return finished;
+    if (missed.length > 0) finished.learn(new Set(missed.map((row) => String(cells[row]))));
+    for (const row of missed) written[row] = finished.get(String(cells[row])) ?? "";
+    return written;
   };
 }
 

@@ -54,7 +54,11 @@ export class AsFiles {
       if (entry.waiting === "") continue;
       const path = this.#spillPath(asn);
       await appendFile(path, entry.waiting).catch((cause) => {
-        throw new SpampotsError("disk-failed", "The disk didn't take rows that wait for their file.", { cause, path });
+        throw new SpampotsError("disk-failed", "The disk didn't take rows that wait for their file.", {
+          cause,
+          hint: "See that the data folder has space and can be written to.",
+          path,
+        });
       });
       entry.spilled = true;
       entry.waiting = "";

@@ -1,10 +1,12 @@
 /**
  * Files of the key folder: read only where no other user can, written whole and once.
  */
-import { randomBytes } from "node:crypto";
-import { chmod, link, mkdir, open, readdir, readFile, stat, unlink } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { chmod, mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { SpampotsError } from "../errors.ts";
+import { hintOf } from "../store/disk-error.ts";
+import { nameOnce, withTemporary } from "../store/disk-write.ts";
+import { sweepTemporary } from "../store/temporary.ts";
 
 /** Makes the folder, for its owner only, and removes what a killed process left half-written. */
 export async function makeFolder(folder: string): Promise<void> {
@@ -13,9 +15,13 @@ export async function makeFolder(folder: string): Promise<void> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await chmod(folder, 0o700);
   } catch (error) {
-    throw new SpampotsError("disk-failed", "The key folder can't be made.", { cause: error, folder });
+    throw new SpampotsError("disk-failed", "The key folder can't be made.", {
+      cause: error,
+      folder,
+      hint: hintOf(error),
+    });
   }
-  await removeTemporary(folder);
+  await sweepTemporary(folder);
 }
 
 /** The text of a private file, or `undefined`. @throws SpampotsError `bad-key` where others may read it. */
@@ -31,47 +37,22 @@ export async function readPrivate(path: string): Promise<string | undefined> {
   } catch (error) {
     if (error instanceof SpampotsError) throw error;
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined; // node:fs rejects with this shape.
-    throw new SpampotsError("disk-failed", "A private key can't be read.", { cause: error, path });
+    throw new SpampotsError("disk-failed", "A private key can't be read.", { cause: error, path, hint: hintOf(error) });
   }
 }
-
-const temporary = ".new-";
 
 /** Writes a file of mode 600 whole and durably, or finds that it is there: `false`. */
 export async function putOnce(path: string, text: string): Promise<boolean> {
-  const folder = dirname(path);
-  const draft = join(folder, `${temporary}${randomBytes(8).toString("hex")}`);
   try {
-    const file = await open(draft, "wx", 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await link(draft, path);
-    await syncFolder(folder);
-    return true;
+    return await withTemporary(dirname(path), async (draft) => {
+      await writeFile(draft, text, { flag: "wx", mode: 0o600, flush: true });
+      return nameOnce(draft, path);
+    });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false; // node:fs rejects with this shape.
-    throw new SpampotsError("disk-failed", "The key folder can't be written.", { cause: error, path });
-  } finally {
-    await unlink(draft).catch(() => undefined);
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** What a killed process left half-written. */
-export async function removeTemporary(folder: string): Promise<void> {
-  for (const name of await readdir(folder).catch(() => [])) {
-    if (name.startsWith(temporary)) await unlink(join(folder, name)).catch(() => undefined);
+    throw new SpampotsError("disk-failed", "The key folder can't be written.", {
+      cause: error,
+      path,
+      hint: hintOf(error),
+    });
   }
 }

@@ -2,7 +2,7 @@
  * The key folder: private keys of the issuer, one file a key, the site key, and which key is live.
  *
  *     <kid>.jwk             private JWK, mode 600
- *     site.key              32 random bytes as hex, mode 600; made once
+ *     site.key              32 random bytes as hex, and 8 hex digits of their SHA-256, mode 600; made once
  *     state-00000001.json   public keys and which one is live; the greatest number counts
  *
  * Nothing is ever overwritten: a change is a new state file, made whole under another name and then linked into place,
@@ -11,16 +11,18 @@
  *
  * @see RFC 7517 (JWK), design §3 point 14
  */
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { exportJWK, generateKeyPair } from "jose";
 import { z } from "zod";
-import { SpampotsError } from "../errors.ts";
+import { isError, SpampotsError } from "../errors.ts";
 import { secondsInstant } from "../feed/period.ts";
+import { hintOf } from "../store/disk-error.ts";
+import { sweepTemporary } from "../store/temporary.ts";
 import { decodeExact, encodeExact } from "./exact-json.ts";
 import { type PublicKey, publicKeyOf, publicKeySchema, type SigningAlgorithm } from "./jwk.ts";
-import { makeFolder, putOnce, readPrivate, removeTemporary } from "./key-files.ts";
+import { makeFolder, putOnce, readPrivate } from "./key-files.ts";
 import { openSigner, type Signer } from "./sign.ts";
 
 const stateSchema = z.strictObject({
@@ -47,6 +49,8 @@ export interface Keyring extends KeyList {
   readonly signer: Signer;
   /** Another private key that is at hand: a rotation needs the one before. */
   signerOf(kid: string): Promise<Signer | undefined>;
+  /** Passes as long as no other process has made another key live. @throws SpampotsError `bad-key` */
+  stillLive(): Promise<void>;
 }
 
 /** Where private keys come from: the folder, and a JWK as text that stands in the environment. */
@@ -67,7 +71,8 @@ export async function newKeys(
 ): Promise<KeyList> {
   const given = await fromEnvironment(environmentKey);
   await makeFolder(folder);
-  await putOnce(join(folder, "site.key"), `${randomBytes(32).toString("hex")}\n`);
+  const siteKey = randomBytes(32);
+  await putOnce(join(folder, "site.key"), `${siteKey.toString("hex")} ${checksum(siteKey)}\n`);
   const current = await readState(folder);
   if (current) {
     throw new SpampotsError("already-exists", "There is a signing key already.", {
@@ -90,9 +95,17 @@ export async function readSiteKey(folder: string): Promise<Uint8Array> {
   const text = await readPrivate(join(folder, "site.key"));
   if (text === undefined)
     throw new SpampotsError("bad-key", "There is no site key.", { hint: "Run `spampots keys new`." });
-  if (!/^[0-9a-f]{64}\n?$/.test(text)) throw new SpampotsError("bad-key", "The site key isn't 32 bytes in hex.");
-  return Buffer.from(text.trim(), "hex");
+  // Older ones have no checksum.
+  const [, hex, stated] = /^([0-9a-f]{64})(?: ([0-9a-f]{8}))?\n?$/.exec(text) ?? [];
+  const key = Buffer.from(hex ?? "", "hex");
+  if (hex !== undefined && (stated ?? checksum(key)) === checksum(key)) return key;
+  throw new SpampotsError("bad-key", "The site key is damaged.", { hint: restoreHint, path: join(folder, "site.key") });
 }
+
+const restoreHint = "Put the file back from the offline copy of the key folder.";
+
+/** So that a flipped bit isn't another key: every `row_id` would change unnoticed. */
+const checksum = (key: Uint8Array) => createHash("sha256").update(key).digest("hex").slice(0, 8);
 
 /**
  * Opens the keys for signing. A key from the environment must be the live one or, while a rotation isn't finished, the
@@ -126,21 +139,27 @@ async function keyring(folder: string, list: KeyList, given: Signer | undefined)
       kid: list.live,
     });
   }
-  return { ...list, signer: whileLive(folder, signer), signerOf };
+  const stillLive = () => checkLive(folder, list.live);
+  return { ...list, signer: whileLive(signer, stillLive), signerOf, stillLive };
+}
+
+async function checkLive(folder: string, kid: string): Promise<void> {
+  const { live } = (await stateOrThrow(folder)).state;
+  if (live === kid) return;
+  throw new SpampotsError("bad-key", "The key was retired while this process ran.", {
+    hint: "Run the command again: it then signs with the live key.",
+    kid,
+    live,
+  });
 }
 
 /** The signer, which signs manifests only as long as no other process has made another key live. */
-function whileLive(folder: string, signer: Signer): Signer {
+function whileLive(signer: Signer, stillLive: () => Promise<void>): Signer {
   return {
     ...signer,
     async sign(payload, typ) {
-      const { live } = (await stateOrThrow(folder)).state;
-      if (typ === "spampots-keys+jws" || live === signer.kid) return signer.sign(payload, typ);
-      throw new SpampotsError("bad-key", "The key was retired while this process ran.", {
-        hint: "Run the command again: it then signs with the live key.",
-        kid: signer.kid,
-        live,
-      });
+      if (typ !== "spampots-keys+jws") await stillLive();
+      return signer.sign(payload, typ);
     },
   };
 }
@@ -156,7 +175,7 @@ export async function beginRotation(
   { alg, now }: { alg?: SigningAlgorithm; now: number },
 ): Promise<Keyring> {
   const { folder } = source;
-  await removeTemporary(folder);
+  await sweepTemporary(folder);
   const before = await stateOrThrow(folder);
   if (before.state.rotating_from !== undefined) return openKeyring(source);
   const old = (await openKeyring(source)).signer;
@@ -167,11 +186,17 @@ export async function beginRotation(
   return openKeyring(source);
 }
 
-/** Notes that every announcement of the rotation is stored. Without effect where none is under way. */
-export async function finishRotation(folder: string): Promise<void> {
+/** Notes that every announcement of the rotation to `live` is stored. Without effect where that isn't under way any more. */
+export async function finishRotation(folder: string, live: string): Promise<void> {
   const { n, state } = await stateOrThrow(folder);
   const { rotating_from, ...rest } = state;
-  if (rotating_from !== undefined) await writeState(folder, n + 1, rest);
+  if (rotating_from === undefined || state.live !== live) return;
+  try {
+    await writeState(folder, n + 1, rest);
+  } catch (error) {
+    // Whoever was first noted the same: nothing else can be written while a rotation is under way.
+    if (!isError(error, "already-exists")) throw error;
+  }
 }
 
 function keyListOf({ live, rotating_from, keys }: State): KeyList {
@@ -204,9 +229,16 @@ async function signerFrom(folder: string, kid: string): Promise<Signer | undefin
   const path = join(folder, `${kid}.jwk`);
   const text = await readPrivate(path);
   if (text === undefined) return undefined;
-  const signer = await openSigner(parsePrivate(text, path));
+  const signer = await openSigner(parsePrivate(text, path)).catch((cause: unknown) => {
+    if (!isError(cause, "bad-key") || cause.hint !== undefined) throw cause;
+    throw new SpampotsError("bad-key", "A private key is damaged.", { cause, hint: restoreHint, path });
+  });
   if (signer.kid === kid) return signer;
-  throw new SpampotsError("bad-key", "A key file's name isn't its key's thumbprint.", { path, thumbprint: signer.kid });
+  throw new SpampotsError("bad-key", "A key file's name isn't its key's thumbprint.", {
+    hint: restoreHint,
+    path,
+    thumbprint: signer.kid,
+  });
 }
 
 function parsePrivate(text: string, where: string): Readonly<Record<string, unknown>> {
@@ -214,7 +246,7 @@ function parsePrivate(text: string, where: string): Readonly<Record<string, unkn
     return z.record(z.string(), z.unknown()).parse(JSON.parse(text));
   } catch {
     // No cause: the parser's message quotes the text.
-    throw new SpampotsError("bad-key", "The private key isn't a JWK.", { where });
+    throw new SpampotsError("bad-key", "The private key isn't a JWK.", { hint: restoreHint, where });
   }
 }
 
@@ -223,7 +255,11 @@ const stateName = (n: number) => `state-${String(n).padStart(8, "0")}.json`;
 async function readState(folder: string): Promise<{ readonly n: number; readonly state: State } | undefined> {
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
-    throw new SpampotsError("disk-failed", "The key folder can't be read.", { cause: error, folder });
+    throw new SpampotsError("disk-failed", "The key folder can't be read.", {
+      cause: error,
+      folder,
+      hint: hintOf(error),
+    });
   });
   const name = names
     .filter((entry) => /^state-\d{8}\.json$/.test(entry))
@@ -234,6 +270,7 @@ async function readState(folder: string): Promise<{ readonly n: number; readonly
   const state = decoded.value;
   if (state?.keys.some((key) => key.kid === state.live)) return { n: Number(name.slice(6, 14)), state };
   throw new SpampotsError("bad-key", "The state of the key folder is damaged.", {
+    hint: restoreHint,
     path: join(folder, name),
     problems: decoded.value ? [] : decoded.problems,
   });

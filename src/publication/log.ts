@@ -4,7 +4,7 @@
  *
  * @see design §3 points 10 and 11
  */
-import { SpampotsError } from "../errors.ts";
+import { isError, SpampotsError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
 import { decodeManifest, encodeManifest, type Manifest, maxManifestBytes, payloadDigest } from "./manifest.ts";
 import { jwsMediaType, type KeyFinder, openJws, readJws, type Signer } from "./sign.ts";
@@ -41,7 +41,8 @@ export function sequenceOf(key: string): number | undefined {
 
 /**
  * The greatest sequence in the log; 0 for an empty one. From a sequence known to be there, only what came after is
- * listed.
+ * listed. A listing may lag behind what was put (some services list what they hold some time later), so the last word has
+ * a look at the next number itself.
  *
  * @throws SpampotsError `log-behind` where a number is missing.
  */
@@ -61,6 +62,7 @@ export async function tipSequence(store: Store, known = 0): Promise<number> {
     }
     tip = sequence;
   }
+  while ((await store.stat(logKey(tip + 1))) !== undefined) tip += 1;
   return tip;
 }
 
@@ -82,12 +84,28 @@ export async function readTip(store: Store, keyOf: KeyFinder, known = 0): Promis
 export async function readManifest(store: Store, sequence: number, keyOf: KeyFinder): Promise<Publication | undefined> {
   const file = await readBounded(store, logKey(sequence), maxJwsBytes);
   if (file === undefined) return undefined;
-  const { kid, payload } = await openJws(file, "spampots-manifest+jws", keyOf);
-  const manifest = decodeManifest(payload);
-  if (manifest.sequence === sequence) return { manifest, payloadSha256: payloadDigest(payload), kid };
-  throw new SpampotsError("verify-failed", "A manifest stands under another number than its own.", {
-    sequence,
-    states: manifest.sequence,
+  try {
+    const { kid, payload } = await openJws(file, "spampots-manifest+jws", keyOf);
+    const manifest = decodeManifest(payload);
+    if (manifest.sequence === sequence) return { manifest, payloadSha256: payloadDigest(payload), kid };
+    throw new SpampotsError("verify-failed", "A manifest stands under another number than its own.", {
+      sequence,
+      states: manifest.sequence,
+    });
+  } catch (error) {
+    throw placed(error, store, sequence);
+  }
+}
+
+/** The same error, with the place and the next step. */
+function placed(error: unknown, store: Store, sequence: number): unknown {
+  if (!isError(error) || error.hint !== undefined) return error;
+  return new SpampotsError(error.code, error.message, {
+    ...error.facts,
+    cause: error,
+    hint: "Run it again; if that stays, a manifest in the store was changed. `spampots verify` names all that was; bring it back from a copy.",
+    key: logKey(sequence),
+    store: store.url,
   });
 }
 
@@ -108,6 +126,7 @@ export async function append(store: Store, manifest: Manifest, signer: Signer): 
   const there = await readBounded(store, key, maxJwsBytes);
   if (there === undefined) {
     throw new SpampotsError("store-unfit", "A key is taken, and nothing is stored under it.", {
+      hint: "Run it again: nothing was published under a number that is taken. If that stays, something else answers for the store.",
       key,
       store: store.url,
     });

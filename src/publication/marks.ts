@@ -12,10 +12,17 @@ import { type Publication, sequenceName } from "./log.ts";
 const nameOf = ({ manifest, payloadSha256 }: Publication) =>
   `${sequenceName(manifest.sequence)}-${payloadSha256.slice(0, 32)}`;
 
-async function newestMark(marks: Store, prefix: string): Promise<string | undefined> {
+/** The newest mark of a log. To be read before the log is: who commits in between only makes the log longer. */
+export async function readMark(marks: Store, partner: string, feed: string): Promise<string | undefined> {
+  const prefix = `${partner}/${feed}/`;
   let newest: string | undefined;
   for await (const { key } of marks.list(prefix)) newest = key.slice(prefix.length);
   return newest;
+}
+
+/** True where the mark names this publication: it was published from here. */
+export function isMarked(mark: string | undefined, publication: Publication): boolean {
+  return mark === nameOf(publication);
 }
 
 /**
@@ -23,24 +30,26 @@ async function newestMark(marks: Store, prefix: string): Promise<string | undefi
  *
  * @throws SpampotsError `log-behind` where the log is shorter, or another publication stands under the number.
  */
-export async function checkMark(
-  marks: Store,
-  partner: string,
-  feed: string,
-  tip: Publication | undefined,
-): Promise<void> {
-  const mark = await newestMark(marks, `${partner}/${feed}/`);
+export function checkMark(mark: string | undefined, tip: Publication | undefined, place: Store): void {
   if (mark === undefined) return;
   const marked = Number(mark.slice(0, 8));
   const stands = tip?.manifest.sequence ?? 0;
-  if (stands > marked || (tip !== undefined && nameOf(tip) === mark)) return;
+  if (stands > marked || (tip !== undefined && isMarked(mark, tip))) return;
   throw new SpampotsError("log-behind", "The log isn't the one that was published from here.", {
     hint: "The store was restored from an old copy, or changed. Bring back the publications up to the one named here; to go on without them, delete the mark below tips/.",
-    partner,
-    feed,
+    store: place.url,
     published: marked,
     found: stands,
   });
+}
+
+/**
+ * Notes a log's newest publication where it goes further than its mark: another site publishes to it too, or a publisher
+ * was killed before it noted what it had committed. So it can't vanish unnoticed.
+ */
+export async function keepMark(marks: Store, partner: string, feed: string, tip: Publication): Promise<void> {
+  const mark = await readMark(marks, partner, feed);
+  if (mark === undefined || Number(mark.slice(0, 8)) < tip.manifest.sequence) await putMark(marks, partner, feed, tip);
 }
 
 /** Notes a publication that was just committed; older marks of the log are removed. */

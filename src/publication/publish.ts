@@ -6,29 +6,24 @@
 import { rm } from "node:fs/promises";
 import { isError, SpampotsError } from "../errors.ts";
 import { type Due, due, type LakeState } from "../feed/due.ts";
-import type { Partner, Subscription } from "../feed/partners.ts";
+import type { Partner } from "../feed/partners.ts";
 import { inForce } from "../feed/policy.ts";
 import { coverageOf } from "../lake/coverage.ts";
-import { retainedFrom } from "../lake/records.ts";
 import type { Log } from "../log.ts";
 import { dayMs, type Format } from "../model.ts";
 import type { Store } from "../store/store.ts";
 import { temporaryPath } from "../store/temporary.ts";
-import { type DueAgain, dueAgain, putAgainRecord } from "./again.ts";
-import { ensureAnnounced } from "./announce.ts";
+import { dueAgain, putAgainRecord } from "./again.ts";
+import { announceTips, ensureAnnounced } from "./announce.ts";
 import { checkNotBehind, readOwnTip } from "./behind.ts";
-import { logStateOf, type PublicationFacts, publicationManifest, type Rendered } from "./compose.ts";
+import { logStateOf, type PublicationFacts, publicationManifest } from "./compose.ts";
 import type { Keyring } from "./keys.ts";
+import { inLanes } from "./lanes.ts";
 import { append, type Publication, readManifest } from "./log.ts";
-import {
-  artifactKey,
-  encodeManifest,
-  feedPrefix,
-  type Manifest,
-  parseMicroseconds,
-  payloadDigest,
-} from "./manifest.ts";
-import { checkMark, putMark } from "./marks.ts";
+import { encodeManifest, feedPrefix, type Manifest, parseMicroseconds, payloadDigest } from "./manifest.ts";
+import { keepMark, putMark } from "./marks.ts";
+import { grouped, lakeState, type PartnerLog, type Planned, type Selected, selectedLogs } from "./plan.ts";
+import { putArtifacts, putMissing } from "./put-artifacts.ts";
 import { readSliceRecords } from "./records.ts";
 import { renderSlice, type SliceWorld } from "./slices.ts";
 
@@ -59,30 +54,6 @@ export interface PublishProgress {
   readonly period: string;
 }
 
-/** Narrows what is published. */
-export interface Selected {
-  readonly partner?: string;
-  readonly feed?: string;
-  readonly period?: string;
-  /** Also what is published under another feed definition, policy or renderer, or was withdrawn. */
-  readonly again?: boolean;
-  /** Render and compose everything, store nothing. */
-  readonly dry?: boolean;
-}
-
-/** A log: one feed of one partner. */
-export interface PartnerLog {
-  readonly partner: Partner;
-  readonly subscription: Subscription;
-}
-
-/** One publication that is due. */
-export interface Planned extends PartnerLog {
-  readonly due: Due;
-  /** Where it is due again only because it was asked for. */
-  readonly again?: DueAgain;
-}
-
 /** Something that stopped one log. */
 export interface Failure {
   readonly partner: string;
@@ -104,32 +75,6 @@ export interface PublishOutcome {
   readonly contested: number;
 }
 
-/** The logs of a selection, in the order of partners.yaml. */
-export function selectedLogs(partners: readonly Partner[], { partner, feed }: Selected): PartnerLog[] {
-  return partners
-    .filter((entry) => partner === undefined || entry.id === partner)
-    .flatMap((entry) => entry.subscriptions.map((subscription) => ({ partner: entry, subscription })))
-    .filter(({ subscription }) => feed === undefined || subscription.feed.id === feed);
-}
-
-/** The lake as `due` sees it, back to the oldest instant that any subscription retains. */
-export async function lakeState(
-  world: Pick<PublishWorld, "lake" | "partners" | "retainLakeDays">,
-  now: number,
-): Promise<LakeState> {
-  const retains = world.partners.flatMap((partner) => partner.subscriptions.map(({ feed }) => feed.retain));
-  const names = await world.lake.names();
-  const days = names.map((name) => name.firstDay).sort();
-  const batches = await world.lake.batches(now - Math.max(0, ...retains) - 14 * dayMs, now + dayMs);
-  const excluded = await world.lake.exclusions();
-  return {
-    batches,
-    excluded: new Set(excluded.keys()),
-    earliest: days[0] === undefined ? undefined : Date.parse(days[0]),
-    ...(world.retainLakeDays === undefined ? {} : { retainedFrom: retainedFrom(now, world.retainLakeDays) }),
-  };
-}
-
 /**
  * Publishes everything that is due in the selection; with `dry` only says what that would be. Never rejects for what
  * concerns one log alone.
@@ -142,6 +87,12 @@ export async function publish(world: PublishWorld, selected: Selected = {}): Pro
   return run;
 }
 
+/** Logs or slices in a row without an answer after which the store counts as away: one may be one ill disk of it. */
+const mostUnanswered = 3;
+
+/** Logs that are read or committed to at once: they are independent, and each mostly waits for the store. */
+const logsAtOnce = 8;
+
 class PublishRun implements PublishOutcome {
   readonly published: Published[] = [];
   readonly failures: Failure[] = [];
@@ -152,8 +103,12 @@ class PublishRun implements PublishOutcome {
   readonly #dry: boolean;
   readonly #tips = new Map<string, Publication | undefined>();
   readonly #announced = new Set<string>();
+  /** The store's own chain: looked at once a run. */
+  #announcedToAll: Promise<number> | undefined;
   /** Logs that take nothing more in this run. */
   readonly #stopped = new Set<string>();
+  /** Logs or slices in a row that the store gave no answer for. */
+  #unanswered = 0;
 
   constructor(world: PublishWorld, state: LakeState, dry: boolean) {
     this.#world = world;
@@ -162,35 +117,50 @@ class PublishRun implements PublishOutcome {
   }
 
   async plan(logs: readonly PartnerLog[], selected: Selected): Promise<void> {
-    const { store, keyring, clock, marks } = this.#world;
-    const now = clock();
-    const keyOf = (kid: string) => keyring.keys.find((key) => key.kid === kid);
-    for (const { partner, subscription } of logs) {
-      const { feed } = subscription;
-      if (!inForce(partner, now)) continue;
-      try {
-        const place = store.under(feedPrefix(partner.id, feed.id));
-        const tip = await readOwnTip(store, partner.id, feed.id, keyring);
-        checkClock(tip, now);
-        await checkMark(marks, partner.id, feed.id, tip);
-        this.#tips.set(logName(partner.id, feed.id), tip);
-        const context = { partner, subscription, log: logStateOf(tip), lake: this.#state, now };
-        const found = due(context);
-        const again = selected.again ? await dueAgain(context, found, { store: place, tip, keyOf }) : [];
-        const planned = [
-          ...found.map((entry) => ({ partner, subscription, due: entry })),
-          ...again.map((entry) => ({ partner, subscription, due: entry.due, again: entry })),
-        ];
-        const wanted = planned.filter(
-          (entry) => selected.period === undefined || entry.due.period.id === selected.period,
-        );
-        if (wanted.length > 0) await checkNotBehind(store, partner.id, feed.id);
-        this.planned.push(...wanted);
-      } catch (error) {
-        this.#fail({ partner: partner.id, feed: feed.id, error });
+    const now = this.#world.clock();
+    const found = new Map<PartnerLog, readonly Planned[]>();
+    await inLanes(logsAtOnce, async (lanes) => {
+      // A partner's logs one after another: they share a chain of keys, which may have to go on.
+      for (const own of Map.groupBy(logs, ({ partner }) => partner.id).values()) {
+        await lanes(async () => {
+          for (const log of own) found.set(log, await this.#planLog(log, selected, now));
+        });
       }
-    }
+    });
+    this.planned.push(...logs.flatMap((log) => found.get(log) ?? []));
     this.planned.sort((a, b) => a.due.period.end - b.due.period.end || a.due.period.start - b.due.period.start);
+  }
+
+  /** What of one log is due. Never rejects: what fails here stops this log alone. */
+  async #planLog({ partner, subscription }: PartnerLog, selected: Selected, now: number): Promise<readonly Planned[]> {
+    const { store, keyring, marks } = this.#world;
+    const { feed } = subscription;
+    if (this.#isAway() || !inForce(partner, now)) return [];
+    try {
+      const place = store.under(feedPrefix(partner.id, feed.id));
+      const tip = await readOwnTip(store, partner.id, feed.id, keyring, marks);
+      checkClock(tip, now);
+      if (tip !== undefined && !this.#dry) await this.#vouch(partner.id, tip);
+      this.#tips.set(logName(partner.id, feed.id), tip);
+      const context = { partner, subscription, log: logStateOf(tip), lake: this.#state, now };
+      const found = due(context);
+      const keyOf = (kid: string) => keyring.keys.find((key) => key.kid === kid);
+      const again = selected.again ? await dueAgain(context, found, { store: place, tip, keyOf }) : [];
+      const planned = [
+        ...found.map((entry) => ({ partner, subscription, due: entry })),
+        ...again.map((entry) => ({ partner, subscription, due: entry.due, again: entry })),
+      ];
+      const wanted = planned.filter(
+        (entry) => selected.period === undefined || entry.due.period.id === selected.period,
+      );
+      if (wanted.length > 0) await checkNotBehind(store, partner.id, feed.id);
+      this.#heard();
+      return wanted;
+    } catch (error) {
+      this.#heard(error);
+      this.#fail({ partner: partner.id, feed: feed.id, error });
+      return [];
+    }
   }
 
   async carryOut(): Promise<void> {
@@ -198,6 +168,7 @@ class PublishRun implements PublishOutcome {
     for (const [index, group] of groups.entries()) {
       const [first] = group;
       if (first === undefined) continue;
+      if (this.#isAway()) return;
       const { period } = first.due;
       const feed = first.subscription.feed.id;
       this.#world.onProgress?.({ done: index, of: groups.length, feed, period: period.id });
@@ -225,14 +196,26 @@ class PublishRun implements PublishOutcome {
     try {
       const { feed } = first.subscription;
       this.#checkSensors(first.due);
-      if (!this.#dry) await this.#putAgainRecords(open);
-      const records = await readSliceRecords(this.#world.store, feed.id, first.due.policy.digest, first.due.period.id);
+      const own = this.#dry ? [] : await this.#putAgainRecords(open);
+      const { policy, period } = first.due;
+      const records = await readSliceRecords(this.#world.store, feed.id, policy.digest, period.id, own);
       const formats = new Set<Format>(open.flatMap(({ subscription }) => subscription.formats));
       const split = open.some(({ subscription }) => subscription.splitBy !== undefined);
       const rendered = await renderSlice({ feed, due: first.due, records, formats, split }, folder, this.#world);
       const coverage = this.#coverage(first.due);
-      for (const planned of open) await this.#publishOne(planned, { rendered, records, coverage });
+      const made = new Map<Planned, Published>();
+      await inLanes(logsAtOnce, async (lanes) => {
+        for (const planned of open) {
+          await lanes(async () => {
+            const published = await this.#publishOne(planned, { rendered, records, coverage });
+            if (published) made.set(planned, published);
+          });
+        }
+      });
+      // In the order of the plan, whoever was done first.
+      this.published.push(...open.flatMap((planned) => made.get(planned) ?? []));
     } catch (error) {
+      this.#heard(error);
       for (const { partner, subscription, due: entry } of open) {
         this.#fail({ partner: partner.id, feed: subscription.feed.id, period: entry.period.id, error });
       }
@@ -241,11 +224,13 @@ class PublishRun implements PublishOutcome {
     }
   }
 
-  /** First of all, so that a run that is killed later renders the same once more. */
-  async #putAgainRecords(group: readonly Planned[]): Promise<void> {
+  /** First of all, so that a run that is killed later renders the same once more. Returns their keys. */
+  async #putAgainRecords(group: readonly Planned[]): Promise<string[]> {
+    const keys: string[] = [];
     for (const { subscription, again } of group) {
-      if (again !== undefined) await putAgainRecord(this.#world.store, subscription.feed.id, again);
+      if (again !== undefined) keys.push(await putAgainRecord(this.#world.store, subscription.feed.id, again));
     }
+    return keys;
   }
 
   /** Of the slice's period, by every batch that isn't excluded: the same for all partners. */
@@ -254,15 +239,20 @@ class PublishRun implements PublishOutcome {
     return coverageOf(standing, period.start, period.end);
   }
 
-  async #publishOne(planned: Planned, slice: Omit<PublicationFacts, "subscription" | "due">): Promise<void> {
+  /** Never rejects: what fails here stops this log alone. */
+  async #publishOne(
+    planned: Planned,
+    slice: Omit<PublicationFacts, "subscription" | "due">,
+  ): Promise<Published | undefined> {
     const { partner, subscription, due: entry } = planned;
     const { rendered } = slice;
     const { keyring, clock, log } = this.#world;
     const name = logName(partner.id, subscription.feed.id);
     try {
+      if (this.#isAway()) return undefined;
       const now = clock();
       // An MoU may have lapsed since the plan was made.
-      if (!inForce(partner, now)) return;
+      if (!inForce(partner, now)) return undefined;
       if (!this.#dry) await this.#announce(partner.id);
       const store = this.#world.store.under(feedPrefix(partner.id, subscription.feed.id));
       const facts = { issuer: this.#world.issuer.name, partner, subscription, tip: this.#tips.get(name), now };
@@ -270,35 +260,49 @@ class PublishRun implements PublishOutcome {
       if (this.#dry) {
         // As if it were committed: the next publication of this log builds on it.
         this.#tips.set(name, { manifest, payloadSha256: payloadDigest(encodeManifest(manifest)), kid: keyring.live });
-        this.published.push({ partner: partner.id, manifest });
-        return;
+        return { partner: partner.id, manifest };
       }
       await putArtifacts(store, manifest, rendered);
       const outcome = await append(store, manifest, keyring.signer);
       if (outcome === "lost") {
         this.contested += 1;
         this.#stopped.add(name);
-        return;
+        return undefined;
       }
       await putMissing(store, manifest, rendered);
       const committed = await this.#readBack(store, manifest);
       await putMark(this.#world.marks, partner.id, manifest.feed, committed);
       this.#tips.set(name, committed);
-      this.published.push({ partner: partner.id, manifest });
+      this.#heard();
       log.info(
         { partner: partner.id, feed: manifest.feed, sequence: manifest.sequence, period: manifest.period.id },
         "published",
       );
+      return { partner: partner.id, manifest };
     } catch (error) {
+      this.#heard(error);
       this.#fail({ partner: partner.id, feed: subscription.feed.id, period: entry.period.id, error });
+      return undefined;
     }
+  }
+
+  /** What a run before this one was killed, or overtaken by a rotation, before it could note. */
+  async #vouch(partner: string, tip: Publication): Promise<void> {
+    const { store, keyring, issuer, clock, marks } = this.#world;
+    await keepMark(marks, partner, tip.manifest.feed, tip);
+    if (tip.kid === keyring.live) return;
+    await announceTips(store, partner, { issuer: issuer.name, keyring, now: clock(), marks });
   }
 
   async #announce(partner: string): Promise<void> {
     if (this.#announced.has(partner)) return;
-    const { store, keyring, issuer, clock } = this.#world;
-    const announcing = { issuer: issuer.name, keyring, now: clock() };
-    await ensureAnnounced(store, undefined, announcing);
+    const { store, keyring, issuer, clock, marks } = this.#world;
+    const announcing = { issuer: issuer.name, keyring, now: clock(), marks };
+    this.#announcedToAll ??= ensureAnnounced(store, undefined, announcing);
+    await this.#announcedToAll.catch((error: unknown) => {
+      this.#announcedToAll = undefined;
+      throw error;
+    });
     await ensureAnnounced(store, partner, announcing);
     this.#announced.add(partner);
   }
@@ -309,7 +313,20 @@ class PublishRun implements PublishOutcome {
     // This very one, though another publisher may have gone on: the next append then finds its number taken.
     const found = await readManifest(store, manifest.sequence, (kid) => keys.find((key) => key.kid === kid));
     if (found !== undefined) return found;
-    throw new SpampotsError("store-unfit", "The store doesn't give back what was just put.", { store: store.url });
+    throw new SpampotsError("store-unfit", "The store doesn't give back what was just put.", {
+      hint: "Run it again: what is there is not published twice. If that stays, use another service, or a folder.",
+      store: store.url,
+    });
+  }
+
+  /** A store that is away keeps each log waiting for its whole deadline: what is left is the next run's, as ever. */
+  #isAway(): boolean {
+    return this.#unanswered >= mostUnanswered;
+  }
+
+  /** How one log's, or one slice's, turn with the store ended. */
+  #heard(error?: unknown): void {
+    this.#unanswered = isError(error, "store-unavailable") ? this.#unanswered + 1 : 0;
   }
 
   #fail(failure: Failure): void {
@@ -331,44 +348,3 @@ function checkClock(tip: Publication | undefined, now: number): void {
 }
 
 const logName = (partner: string, feed: string) => `${partner}/${feed}`;
-
-/** Planned publications that are one slice: same feed, policy, period and input. In the order of the plan. */
-function grouped(planned: readonly Planned[]): Planned[][] {
-  const groups = new Map<string, Planned[]>();
-  for (const entry of planned) {
-    const { policy, period, input } = entry.due;
-    const key = [entry.subscription.feed.id, policy.digest, period.id, input.digest].join(" ");
-    const group = groups.get(key);
-    if (group) group.push(entry);
-    else groups.set(key, [entry]);
-  }
-  return [...groups.values()];
-}
-
-/** Puts what a manifest names. What is there already is put again, so that no sweep takes it meanwhile. */
-export async function putArtifacts(
-  store: Store,
-  manifest: Manifest,
-  rendered: Pick<Rendered, "artifacts">,
-): Promise<void> {
-  for (const artifact of manifest.artifacts) {
-    const file = rendered.artifacts.find((entry) => entry.name === artifact.name);
-    if (file === undefined)
-      throw new SpampotsError("internal", "A manifest names a file that was not rendered.", { name: artifact.name });
-    await store.putFile(artifactKey(artifact), file, {
-      contentType: artifact.media_type,
-      ...(artifact.content_encoding === undefined ? {} : { contentEncoding: artifact.content_encoding }),
-    });
-  }
-}
-
-/** A sweep that began before the commit may have taken an artifact: it is looked for once more. */
-export async function putMissing(
-  store: Store,
-  manifest: Manifest,
-  rendered: Pick<Rendered, "artifacts">,
-): Promise<void> {
-  for (const artifact of manifest.artifacts) {
-    if ((await store.stat(artifactKey(artifact))) === undefined) return putArtifacts(store, manifest, rendered);
-  }
-}

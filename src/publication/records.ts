@@ -9,31 +9,31 @@ import type { SliceRecords } from "./compose.ts";
 const prefix = (feed: string, policyDigest: string, period: string) =>
   `slices/${feed}/${policyDigest.slice(0, 32)}/${period}/`;
 
-/** How many records of each kind there are. */
+/** How many records of each kind there are; `own`, the keys of those just put, count though a listing may lag behind. */
 export async function readSliceRecords(
   store: Store,
   feed: string,
   policyDigest: string,
   period: string,
+  own: readonly string[] = [],
 ): Promise<SliceRecords> {
-  let again = 0;
-  let revokes = 0;
   const under = prefix(feed, policyDigest, period);
-  for await (const { key } of store.list(under)) {
-    if (key.startsWith(`${under}again-`)) again += 1;
-    else if (key.startsWith(`${under}revoke-`)) revokes += 1;
-  }
-  return { again, revokes };
+  const keys = new Set(own.filter((key) => key.startsWith(under)));
+  for await (const { key } of store.list(under)) keys.add(key);
+  const count = (kind: string) => [...keys].filter((key) => key.startsWith(`${under}${kind}-`)).length;
+  return { again: count("again"), revokes: count("revoke") };
 }
 
-/** Puts a record named by what it is for, so that doing it twice counts once. */
+/** Puts a record named by what it is for, so that doing it twice counts once. Returns its key. */
 export async function putSliceRecord(
   store: Store,
   kind: "again" | "revoke",
   slice: { readonly feed: string; readonly policyDigest: string; readonly period: string },
   purpose: string,
-): Promise<void> {
+): Promise<string> {
   const name = createHash("sha256").update(purpose).digest("hex").slice(0, 16);
   const body = new TextEncoder().encode(`${JSON.stringify({ v: 1, purpose })}\n`);
-  await store.putOnce(`${prefix(slice.feed, slice.policyDigest, slice.period)}${kind}-${name}.json`, body);
+  const key = `${prefix(slice.feed, slice.policyDigest, slice.period)}${kind}-${name}.json`;
+  await store.putOnce(key, body);
+  return key;
 }

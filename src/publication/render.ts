@@ -99,15 +99,15 @@ export function typeOf(column: string): FieldType {
 }
 
 /**
- * Refuses a chunk that hasn't the natural key and the context's columns.
+ * Refuses a chunk that hasn't the natural key and `width` columns: the context's, where they aren't packed.
  *
  * @throws SpampotsError `internal`.
  */
-export function checkShape(context: RenderContext, chunk: Chunk): void {
-  if (chunk.columns.length === context.columns.length + 1) return;
+export function checkShape(context: RenderContext, chunk: Chunk, width = context.columns.length): void {
+  if (chunk.columns.length === width + 1) return;
   throw new SpampotsError("internal", "A chunk's columns are not the slice's.", {
     feed: context.feed,
-    expected: context.columns.length + 1,
+    expected: width + 1,
     found: chunk.columns.length,
   });
 }

@@ -48,8 +48,8 @@ export async function renderRevocation(
   const period = parsePeriod(newest.period.id);
   const latest = await latestIndicator(parts, world.place);
   const slice = { feed: newest.feed, policyDigest: newest.policy.digest, period: period.id };
-  if (latest !== undefined) await putSliceRecord(world.store, "revoke", slice, purposeOf(parts));
-  const { revokes } = await readSliceRecords(world.store, slice.feed, slice.policyDigest, slice.period);
+  const own = latest === undefined ? [] : [await putSliceRecord(world.store, "revoke", slice, purposeOf(parts))];
+  const { revokes } = await readSliceRecords(world.store, slice.feed, slice.policyDigest, slice.period, own);
   if (latest === undefined) return { artifacts: [], revokes };
   const context: RenderContext = {
     feed: newest.feed,

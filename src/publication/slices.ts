@@ -11,7 +11,7 @@ import type { Engine } from "../lake/engine.ts";
 import type { Lake } from "../lake/lake.ts";
 import type { Format } from "../model.ts";
 import type { Rendered, SliceRecords } from "./compose.ts";
-import { csvRenderer } from "./csv.ts";
+import { csvRenderer, packedCsvRenderer, packedForCsv } from "./csv.ts";
 import type { RenderContext } from "./render.ts";
 import { stixRenderer } from "./stix.ts";
 import { renderSummary } from "./summary.ts";
@@ -45,8 +45,10 @@ async function renderRows(job: SliceJob, folder: string, world: SliceWorld): Pro
   const { feed, due } = job;
   const slice = buildSlice(feed, due.policy, due.period, world.benignHosts);
   const context = renderContext(job, slice.columns, folder, world);
+  // Rows that nobody adds up or splits, of the one grain that has millions, come packed.
+  const packed = feed.grain === "capture" && !job.split && job.formats.has("csv") && job.formats.size === 1;
   const renderers = [
-    ...(job.formats.has("csv") ? [csvRenderer(context)] : []),
+    ...(job.formats.has("csv") ? [packed ? packedCsvRenderer(context) : csvRenderer(context)] : []),
     ...(job.formats.has("stix") ? [stixRenderer(context)] : []),
   ];
   const { from, to } = due.policy.covers;
@@ -57,7 +59,8 @@ async function renderRows(job: SliceJob, folder: string, world: SliceWorld): Pro
   let rows = 0;
   let total = 0;
   try {
-    for await (const chunk of world.engine.rows({ captures }, slice.sql)) {
+    const sql = packed ? slice.packed(packedForCsv(slice.columns)) : slice.sql;
+    for await (const chunk of world.engine.rows({ captures }, sql)) {
       rows += chunk.rows;
       if (captureColumn > 0) for (const cell of chunk.columns[captureColumn] ?? []) total += Number(cell);
       for (const renderer of renderers) await renderer.write(chunk);

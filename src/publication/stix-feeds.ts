@@ -129,14 +129,12 @@ function sourceDays(bench: Workbench): GroupBuilder {
         const [span, count] = [spanOf(row), captures(row) ?? 1];
         const seen = objects.observed(stated.rowId, span, count, [address.id], stated.row);
         const sighting = objects.sighting(stated.rowId, span, count, sign.id, seen.id);
-        const connections = (exemplars(row) ?? []).map((exemplar) => {
-          // The row's service is that of its newest connection: it holds for others on the same port of the sensor.
-          const known = exemplar.abusedPort === abusedPort(row) ? service(row) : undefined;
-          const flow = objects.connection(address, exemplar, known);
-          const at = { first: exemplar.instant, last: exemplar.instant };
-          const key = `${stated.rowId}\u001f${flow.id}`;
-          return [flow, objects.observed(key, at, 1, [flow.id, address.id], stated.exemplar)];
-        });
+        const connection = objects.connections(address, stated.rowId, stated.exemplar);
+        const [port, posedAs] = [abusedPort(row), service(row)];
+        // The row's service is that of its newest connection: it holds for others on the same port of the sensor.
+        const connections = (exemplars(row) ?? []).map((exemplar) =>
+          connection(exemplar, exemplar.abusedPort === port ? posedAs : undefined),
+        );
         return [[seen, sighting], ...connections];
       });
       return { shared: [address, ...networks(address, rows), sign], units };

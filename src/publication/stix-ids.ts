@@ -26,6 +26,7 @@ let named = Buffer.concat([namespace, Buffer.alloc(1024)]);
  * blanks; `JSON.stringify` writes strings and integers as that form wants them.
  */
 export function observableId<Type extends string>(type: Type, contributing: string): StixId<Type> {
+  // Three bytes of UTF-8 hold any UTF-16 code unit.
   const size = namespace.length + contributing.length * 3;
   if (size > named.length) named = Buffer.concat([namespace, Buffer.alloc(size)]);
   const end = namespace.length + named.write(contributing, namespace.length);
@@ -39,6 +40,6 @@ export function observableId<Type extends string>(type: Type, contributing: stri
 export function sliceIds(
   scope: readonly (string | number)[],
 ): <Type extends string>(type: Type, key: string) => StixId<Type> {
-  const prefix = scope.join("\u001f");
-  return (type, key) => `${type}--${shaped(hash("sha256", `${prefix}\u001f${type}\u001f${key}`, "hex"), 4)}`;
+  const prefix = `${scope.join("\u001f")}\u001f`;
+  return (type, key) => `${type}--${shaped(hash("sha256", `${prefix}${type}\u001f${key}`, "hex"), 4)}`;
 }

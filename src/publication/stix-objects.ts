@@ -52,6 +52,12 @@ function listJson(texts: Iterable<string>): string {
   return `[${items}]`;
 }
 
+/**
+ * The text in one piece. V8 keeps what was concatenated as a tree and walks all of it each time it is written: a text
+ * that goes into many objects is better flat.
+ */
+const flat = (text: string) => [text, ""].join("");
+
 /** IANA names of what a sensor posed as; SOCKS has no versions there. */
 const protocolNames: ReadonlyMap<string, string> = new Map([
   ["socks4", "socks"],
@@ -61,6 +67,23 @@ const protocolNames: ReadonlyMap<string, string> = new Map([
   ["smtp", "smtp"],
 ]);
 
+/** How the text of an object begins, up to its id. */
+const beginning = (type: string) => flat(`{"type":"${type}","spec_version":"2.1","id":"`);
+
+const beginnings: Readonly<Record<CyberObservable["type"] | SliceObject["type"], string>> = {
+  "ipv4-addr": beginning("ipv4-addr"),
+  "ipv6-addr": beginning("ipv6-addr"),
+  "autonomous-system": beginning("autonomous-system"),
+  "domain-name": beginning("domain-name"),
+  url: beginning("url"),
+  "network-traffic": beginning("network-traffic"),
+  "observed-data": beginning("observed-data"),
+  indicator: beginning("indicator"),
+  relationship: beginning("relationship"),
+  sighting: beginning("sighting"),
+  grouping: beginning("grouping"),
+};
+
 /** Makes the objects of one slice. */
 export class StixObjects {
   /** `2026-W46`, for descriptions. */
@@ -68,6 +91,7 @@ export class StixObjects {
   readonly #id: <Type extends string>(type: Type, key: string) => StixId<Type>;
   readonly #issuer: StixId<"identity">;
   readonly #marking: string;
+  /** From behind the id to the object's own properties. */
   readonly #stamp: string;
   readonly #revokes: number;
 
@@ -77,18 +101,20 @@ export class StixObjects {
     this.#id = sliceIds([policyDigest, feed, schemaVersion, period.id]);
     this.#revokes = revokes;
     this.#issuer = issuerId(context);
-    this.#marking = `"object_marking_refs":["${markingId(context.tlp)}"]`;
+    this.#marking = flat(`"object_marking_refs":["${markingId(context.tlp)}"]`);
     const created = new Date(period.end).toISOString();
     const modified = new Date(period.end + modifiedSteps).toISOString();
     const creator = JSON.stringify(this.#issuer);
-    this.#stamp = `"created_by_ref":${creator},"created":"${created}","modified":"${modified}",${this.#marking}`;
+    this.#stamp = flat(
+      `","created_by_ref":${creator},"created":"${created}","modified":"${modified}",${this.#marking},`,
+    );
   }
 
   /** A domain or relationship object: `key` names it among those of its type in the slice, `own` is the JSON of its properties, braces off. */
   #versioned<Type extends SliceObject["type"]>(type: Type, key: string, own: string): Emitted<Type> {
     // Revoked objects stay revoked for ever: what is published after a revocation has other ids.
     const id = this.#id(type, `${this.#revokes}\u001f${key}`);
-    return { id, text: `{"type":"${type}","spec_version":"2.1","id":"${id}",${this.#stamp},${own}}` };
+    return { id, text: `${beginnings[type]}${id}${this.#stamp}${own}}` };
   }
 
   /**
@@ -98,7 +124,7 @@ export class StixObjects {
   #observable<Type extends CyberObservable["type"]>(type: Type, contributing: string, others = ""): Emitted<Type> {
     const id = observableId(type, contributing);
     const own = `${contributing.slice(1, -1)}${others}`;
-    return { id, text: `{"type":"${type}","spec_version":"2.1","id":"${id}",${this.#marking},${own}}` };
+    return { id, text: `${beginnings[type]}${id}",${this.#marking},${own}}` };
   }
 
   #named<Type extends "ipv4-addr" | "ipv6-addr" | "domain-name" | "url">(type: Type, value: string): Emitted<Type> {
@@ -146,6 +172,26 @@ export class StixObjects {
     return this.#versioned("relationship", `${address}\u001f${system.id}`, own);
   }
 
+  /**
+   * A function from a connection of a row to its traffic and the observation of it. What all connections of a row share
+   * is made once: they are most of a week's objects. `extension` is the JSON of our extension.
+   */
+  connections(source: Emitted<"ipv4-addr" | "ipv6-addr">, rowId: string, extension: string) {
+    const shared = flat(`","${source.id}"],"extensions":{"${extensionId}":${extension}}`);
+    return (exemplar: Exemplar, service: string | undefined): readonly Emitted[] => {
+      const flow = this.connection(source, exemplar, service);
+      const span = { first: exemplar.instant, last: exemplar.instant };
+      return [flow, this.#observation(`${rowId}\u001f${flow.id}`, span, 1, `"object_refs":["${flow.id}${shared}`)];
+    };
+  }
+
+  #observation(key: string, span: Span, count: number, rest: string): Emitted<"observed-data"> {
+    const first = instantText(span.first);
+    const last = span.last === span.first ? first : instantText(span.last);
+    const own = `"first_observed":"${first}","last_observed":"${last}","number_observed":${counted(count)},${rest}`;
+    return this.#versioned("observed-data", key, own);
+  }
+
   /** That `refs` were observed `count` times in `span`; `extension` is the JSON of our extension. */
   observed(
     key: string,
@@ -156,11 +202,8 @@ export class StixObjects {
     labels?: readonly string[],
   ): Emitted<"observed-data"> {
     const labelled = labels === undefined ? "" : `"labels":${listJson(labels)},`;
-    const own =
-      `"first_observed":"${instantText(span.first)}","last_observed":"${instantText(span.last)}",` +
-      `"number_observed":${counted(count)},"object_refs":${listJson(refs)},${labelled}` +
-      `"extensions":{"${extensionId}":${extension}}`;
-    return this.#versioned("observed-data", key, own);
+    const rest = `"object_refs":${listJson(refs)},${labelled}"extensions":{"${extensionId}":${extension}}`;
+    return this.#observation(key, span, count, rest);
   }
 
   /** That the issuer saw what `indicator` tells, as `observed` states. */

@@ -5,8 +5,9 @@
  *
  * @see STIX 2.1 §4.4 (grouping), §8 (bundle)
  */
+import { rm } from "node:fs/promises";
+import { setImmediate } from "node:timers/promises";
 import { schemaVersion } from "../fields.ts";
-import { type ArtifactFile, openArtifact } from "./artifact.ts";
 import { instantText } from "./cells.ts";
 import { fileStem, type RenderContext, type RenderedArtifact } from "./render.ts";
 import { commonObjects } from "./stix-common.ts";
@@ -14,6 +15,7 @@ import type { ObjectGroup } from "./stix-feeds.ts";
 import { sliceIds } from "./stix-ids.ts";
 import { type Emitted, StixObjects } from "./stix-objects.ts";
 import type { StixId } from "./stix-types.ts";
+import { storeWhole } from "./whole-artifact.ts";
 
 /** Media type of the uncompressed file. @see STIX 2.1 §8, TAXII 2.1 §1.6.8 */
 export const stixMediaType = "application/stix+json;version=2.1";
@@ -21,8 +23,14 @@ export const stixMediaType = "application/stix+json;version=2.1";
 /** Objects of a part, all included. */
 const partObjects = 5_000;
 
-/** Finished parts that may be on their way to disk while the next is filled. */
-const partsInFlight = 2;
+/**
+ * Full parts that may be on their way to disk while the next is filled. Each takes some turns of the event loop, which
+ * turns once a part: with fewer, filling would wait for files.
+ */
+const partsInFlight = 8;
+
+/** Memory for a part's content to begin with; most need three quarters of it. */
+const contentBytes = 1 << 22;
 
 /** What parts are made for: rows, or the indicators of withdrawn parts. */
 export type PartKind = "part" | "revoked-part";
@@ -35,10 +43,12 @@ export class StixParts {
   readonly #common: readonly string[];
   /** Objects a part has room for beside the common ones and its grouping. */
   readonly #room: number;
-  readonly #finished: Promise<RenderedArtifact>[] = [];
-  readonly #files: ArtifactFile[] = [];
-  /** The part being filled, and the ids in it. */
-  #file: ArtifactFile | undefined;
+  readonly #stored: Promise<RenderedArtifact>[] = [];
+  /** Memory of stored parts, to be filled again. */
+  readonly #spare: Buffer<ArrayBuffer>[] = [];
+  /** The part being filled, and the ids in it; empty where none is. */
+  #content = Buffer.allocUnsafeSlow(contentBytes);
+  #filled = 0;
   #ids = new Set<StixId>();
 
   constructor(context: RenderContext, kind: PartKind) {
@@ -51,73 +61,99 @@ export class StixParts {
 
   /** Adds a group: whole where it fits into one part. @throws SpampotsError `disk-failed` */
   async add({ shared, units }: ObjectGroup): Promise<void> {
-    const whole = [...shared, ...units.flat()];
+    const whole = [shared, ...units];
     if (!this.#fits(whole)) await this.#close();
     if (this.#fits(whole)) return this.#put(whole);
-    await this.#put(shared);
+    this.#put([shared]);
     for (const unit of units) {
-      if (!this.#fits(unit)) {
+      if (this.#fits([unit])) {
+        this.#put([unit]);
+      } else {
         await this.#close();
-        await this.#put(shared);
+        this.#put([shared, unit]);
       }
-      await this.#put(unit);
     }
   }
 
   /** Writes what is left and gives the finished parts in order; none where no group came. @throws SpampotsError `disk-failed` */
   async finish(): Promise<readonly RenderedArtifact[]> {
     await this.#close();
-    return Promise.all(this.#finished);
+    return Promise.all(this.#stored);
   }
 
   /** Deletes the parts. Never throws. */
   async abort(): Promise<void> {
-    for (const file of this.#files) await file.abort();
+    for (const outcome of await Promise.allSettled(this.#stored)) {
+      if (outcome.status === "fulfilled") await rm(outcome.value.path, { force: true }).catch(() => undefined);
+    }
   }
 
-  #fits(objects: readonly Emitted[]): boolean {
-    if (this.#ids.size + objects.length <= this.#room) return true;
+  #fits(units: readonly (readonly Emitted[])[]): boolean {
+    const most = units.reduce((sum, { length }) => sum + length, 0);
+    if (this.#ids.size + most <= this.#room) return true;
     const fresh = new Set<StixId>();
-    for (const { id } of objects) if (!this.#ids.has(id)) fresh.add(id);
+    for (const unit of units) for (const { id } of unit) if (!this.#ids.has(id)) fresh.add(id);
     return this.#ids.size + fresh.size <= this.#room;
   }
 
   /** Writes objects that aren't in the part yet: an AS, a URL or a connection may come again. */
-  async #put(objects: readonly Emitted[]): Promise<void> {
-    this.#file ??= await this.#open();
-    let texts = "";
-    for (const { id, text } of objects) {
-      if (this.#ids.has(id)) continue;
-      this.#ids.add(id);
-      texts += `${text},\n`;
+  #put(units: readonly (readonly Emitted[])[]): void {
+    let texts = this.#filled === 0 ? this.#beginning() : "";
+    for (const unit of units) {
+      for (const { id, text } of unit) {
+        const known = this.#ids.size;
+        this.#ids.add(id);
+        if (this.#ids.size > known) texts += `${text},\n`;
+      }
     }
-    await this.#file.write(texts);
+    this.#write(texts);
   }
 
+  #write(text: string): void {
+    // Three bytes of UTF-8 hold any UTF-16 code unit.
+    const most = this.#filled + text.length * 3;
+    if (most > this.#content.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(most, this.#content.length * 2));
+      this.#content.copy(larger, 0, 0, this.#filled);
+      this.#content = larger;
+    }
+    this.#filled += this.#content.write(text, this.#filled);
+  }
+
+  /** Number of the part being filled, from 1. */
   get #part(): number {
-    return this.#files.length;
+    return this.#stored.length + 1;
   }
 
-  async #open(): Promise<ArtifactFile> {
-    const number = String(this.#part + 1).padStart(4, "0");
-    const name = `${fileStem(this.#context)}_${this.#kind}-${number}.stix.json.gz`;
-    const file = await openArtifact(this.#context.folder, name, stixMediaType);
-    this.#files.push(file);
-    await file.write(`{"type":"bundle","id":"${this.#bundleId()}","objects":[\n${this.#common.join(",\n")},\n`);
-    return file;
+  #beginning(): string {
+    return `{"type":"bundle","id":"${this.#bundleId()}","objects":[\n${this.#common.join(",\n")},\n`;
   }
 
   async #close(): Promise<void> {
-    if (this.#file === undefined) return;
-    await this.#file.write(`${this.#grouping()}\n]}\n`);
-    const objects = this.#common.length + this.#ids.size + 1;
-    const finished = this.#file.finish({ objects, part: this.#part });
-    // Whoever awaits it meets the error; until then it isn't an unhandled one.
-    finished.catch(() => undefined);
-    this.#finished.push(finished);
-    this.#file = undefined;
+    if (this.#filled === 0) return;
+    this.#write(`${this.#grouping()}\n]}\n`);
+    this.#stored.push(this.#store(this.#content, this.#filled));
+    this.#content = this.#spare.pop() ?? Buffer.allocUnsafeSlow(contentBytes);
+    this.#filled = 0;
     this.#ids = new Set();
-    await this.#finished.at(-partsInFlight);
+    // What threads finished while the part was filled goes on.
+    await setImmediate();
+    await this.#stored.at(-partsInFlight);
+  }
+
+  #store(content: Buffer<ArrayBuffer>, filled: number): Promise<RenderedArtifact> {
+    const number = String(this.#part).padStart(4, "0");
+    const name = `${fileStem(this.#context)}_${this.#kind}-${number}.stix.json.gz`;
+    const facts = { objects: this.#common.length + this.#ids.size + 1, part: this.#part };
+    const stored = storeWhole(
+      this.#context.folder,
+      { name, mediaType: stixMediaType },
+      content.subarray(0, filled),
+      facts,
+    );
+    // Whoever awaits it meets the error; until then it isn't an unhandled one.
+    stored.then(() => this.#spare.push(content)).catch(() => undefined);
+    return stored;
   }
 
   #grouping(): string {

@@ -10,22 +10,14 @@ import { dayText, type Exemplar, exemplarsOf, instantText, numberOf } from "./ce
 import { type RenderContext, typeOf } from "./render.ts";
 import { rowIds } from "./row-id.ts";
 
-/** A row of the slice: its natural key and its cells, in the order of the context's columns. */
+/** A row of the slice: its place in a chunk. Nothing is copied: a week has more cells than are worth an array a row. */
 export interface Row {
-  readonly key: string;
-  readonly cells: readonly Cell[];
+  readonly chunk: Chunk;
+  readonly index: number;
 }
 
 /** Reads one column of a row. */
 export type Read<T> = (row: Row) => T | undefined;
-
-/** The rows of a chunk. */
-export function* rowsOf(chunk: Chunk): Generator<Row> {
-  const [keys = [], ...columns] = chunk.columns;
-  for (let row = 0; row < chunk.rows; row++) {
-    yield { key: String(keys[row]), cells: columns.map((column) => column[row] ?? null) };
-  }
-}
 
 /** Most texts are plain ASCII; this test costs a fifth of the replacement. */
 const harmless = /^[ -~]*$/;
@@ -36,11 +28,22 @@ function safeText(cell: Cell): string {
   return harmless.test(text) ? text : plain(text);
 }
 
-const listJson = (cell: Cell) => JSON.stringify(safeText(cell).split(";"));
+/** Plain ASCII in which JSON has nothing to escape. */
+const unescaped = /^[ !#-[\]-~]*$/;
+
+function textJson(cell: Cell): string {
+  const text = String(cell);
+  return unescaped.test(text) ? `"${text}"` : JSON.stringify(safeText(cell));
+}
+
+function listJson(cell: Cell): string {
+  const text = String(cell);
+  return unescaped.test(text) ? `["${text.replaceAll(";", '","')}"]` : JSON.stringify(safeText(cell).split(";"));
+}
 
 /** The JSON text of a cell by its column's type; exemplars stand in objects of their own. */
 const forms: Readonly<Record<FieldType, (cell: Cell) => string>> = {
-  text: (cell) => JSON.stringify(safeText(cell)),
+  text: textJson,
   integer: (cell) => String(numberOf(cell)),
   instant: (cell) => `"${instantText(numberOf(cell))}"`,
   day: (cell) => `"${dayText(numberOf(cell))}"`,
@@ -59,6 +62,12 @@ export interface ExtensionTexts {
   readonly exemplar: string;
 }
 
+/** Where a chunk has a column of the feed: behind the natural key. What the feed hasn't is behind the last. */
+function placeOf({ columns }: RenderContext, column: string): number {
+  const place = columns.indexOf(column);
+  return place < 0 ? columns.length + 1 : place + 1;
+}
+
 /** Readers of a slice's columns. */
 export class Columns {
   readonly #context: RenderContext;
@@ -68,9 +77,9 @@ export class Columns {
   }
 
   #read<T>(column: string, form: (cell: Cell) => T): Read<T> {
-    const index = this.#context.columns.indexOf(column);
-    return (row) => {
-      const cell = row.cells[index];
+    const place = placeOf(this.#context, column);
+    return ({ chunk, index }) => {
+      const cell = chunk.columns[place]?.[index];
       return cell === undefined || cell === null || cell === "" ? undefined : form(cell);
     };
   }
@@ -95,16 +104,16 @@ export class Columns {
   extension(elsewhere: ReadonlySet<string>): (row: Row) => ExtensionTexts {
     const { columns, feed, siteKey } = this.#context;
     const rowId = rowIds(siteKey, feed);
-    const kept = columns.flatMap((name, index) => {
-      const type = typeOf(name);
-      return elsewhere.has(name) || type === "exemplars" ? [] : [{ start: `,"${name}":`, index, form: forms[type] }];
+    const kept = columns.flatMap((name) => {
+      const [type, place] = [typeOf(name), placeOf(this.#context, name)];
+      return elsewhere.has(name) || type === "exemplars" ? [] : [{ start: `,"${name}":`, place, form: forms[type] }];
     });
     const start = `{"extension_type":"property-extension","feed":${JSON.stringify(feed)},"row_id":"`;
-    return (row) => {
-      const id = rowId(row.key);
+    return ({ chunk, index }) => {
+      const id = rowId(String(chunk.columns[0]?.[index]));
       let text = `${start}${id}"`;
       for (const column of kept) {
-        const cell = row.cells[column.index];
+        const cell = chunk.columns[column.place]?.[index];
         if (cell !== undefined && cell !== null && cell !== "") text += column.start + column.form(cell);
       }
       return { rowId: id, row: `${text}}`, exemplar: `${start}${id}","exemplar":true}` };

@@ -10,7 +10,7 @@ import type { Chunk } from "../model.ts";
 import { checkShape, exposureCheck, type RenderContext, type RenderedArtifact, type Renderer } from "./render.ts";
 import { type GroupBuilder, groupBuilder } from "./stix-feeds.ts";
 import { StixParts } from "./stix-parts.ts";
-import { type Row, rowsOf } from "./stix-rows.ts";
+import type { Row } from "./stix-rows.ts";
 
 class StixRenderer implements Renderer {
   readonly notes: string[] = [];
@@ -37,7 +37,8 @@ class StixRenderer implements Renderer {
     this.#rows += chunk.rows;
     if (this.#rows > this.#limit) return this.#waiting.clear();
     this.#checkExposure(chunk);
-    for (const row of rowsOf(chunk)) {
+    for (let index = 0; index < chunk.rows; index++) {
+      const row: Row = { chunk, index };
       const key = this.#builder.keyOf(row);
       if (key === undefined) this.#without += 1;
       else await this.#take(key, row);

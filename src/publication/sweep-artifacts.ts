@@ -73,6 +73,7 @@ async function required(store: Store, sequence: number, keyOf: KeyFinder): Promi
   const publication = await readManifest(store, sequence, keyOf);
   if (publication !== undefined) return publication.manifest;
   throw new SpampotsError("log-behind", "A publication vanished while the log was read.", {
+    hint: "Run it again; nothing was deleted. If that stays, `spampots verify` names what is missing: bring it back from a copy.",
     key: logKey(sequence),
     store: store.url,
   });

@@ -39,7 +39,10 @@ export interface SweepWorld {
   readonly lake: Lake;
   /** Public keys that may have signed manifests. */
   readonly keys: readonly PublicKey[];
-  readonly settings: Pick<Settings, "data" | "store" | "lake" | "tables" | "done" | "retainRawDays" | "retainLakeDays">;
+  readonly settings: Pick<
+    Settings,
+    "data" | "store" | "lake" | "tables" | "keys" | "tips" | "done" | "retainRawDays" | "retainLakeDays"
+  >;
   /** Milliseconds since 1970 UTC. */
   readonly now: number;
   readonly log: Log;
@@ -131,9 +134,10 @@ class SweepRun implements SweepReport {
   }
 
   async temporary(): Promise<void> {
-    const { data, lake, tables, store } = this.#world.settings;
+    const { data, lake, tables, keys, tips, store } = this.#world.settings;
     const before = this.#world.now - dayMs;
-    for (const root of new Set([data, lake, tables, ...(store.startsWith("s3://") ? [] : [store])])) {
+    const marks = (await namesIn(tips)).map((name) => join(tips, name));
+    for (const root of new Set([data, lake, tables, keys, ...marks, ...(store.startsWith("s3://") ? [] : [store])])) {
       const found = await leftovers(root);
       if (!this.#dry) await sweepTemporary(root, before);
       const left = this.#dry ? found.filter(({ modifiedAt }) => modifiedAt >= before) : await leftovers(root);

@@ -13,8 +13,9 @@ import { plain } from "../log.ts";
 import type { Tlp } from "../model.ts";
 import type { Store } from "../store/store.ts";
 import { type Chain, readChain } from "./chain.ts";
+import { inLanes } from "./lanes.ts";
 import { standingOf, type Trust } from "./trust.ts";
-import { type Expectation, type FeedProgress, verifyFeed } from "./verify-feed.ts";
+import { type Expectation, type FeedProgress, type FeedRequest, verifyFeed } from "./verify-feed.ts";
 import { type FeedReport, provenOf, type VerifyProblem, type VerifyReport } from "./verify-report.ts";
 
 /** A publication that the partner has seen before: `--after`. Of the one partner that is verified. */
@@ -60,7 +61,7 @@ export async function verify(store: Store, request: VerifyRequest): Promise<Veri
   const prefixes = await findPrefixes(store, request.partner);
   checkRemembered(prefixes, request);
   const deep = request.deep ?? false;
-  const feeds: FeedReport[] = [];
+  const requests: FeedRequest[] = [];
   const problems: VerifyProblem[] = [];
   const notes: string[] = [];
   for (const prefix of prefixes) {
@@ -68,13 +69,26 @@ export async function verify(store: Store, request: VerifyRequest): Promise<Veri
     const keys = checkKeys(prefix, chain, request.trust);
     problems.push(...keys.problems, ...checkFeedsThere(prefix, chain, request));
     notes.push(...keys.notes);
-    for (const feed of prefix.feeds) feeds.push(await verifyFeed(feedRequest(prefix, feed, chain, request, deep)));
+    for (const feed of prefix.feeds) requests.push(feedRequest(prefix, feed, chain, request, deep));
   }
+  const feeds = await verifyFeeds(requests, deep);
   problems.push(...(await strangers(store)));
   if (feeds.length === 0) problems.push({ code: "empty", sentence: nothingHere(request), where: store.url });
   const proven = feeds.flatMap((feed) => provenOf(feed, deep));
   const ok = problems.length === 0 && feeds.every((feed) => feed.problemCount === 0);
   return { ok, deep, feeds, problems, notes, proven };
+}
+
+/** Feeds that are verified at once, so that one's large file doesn't keep other processors waiting. */
+const feedsAtOnce = 3;
+
+/** Verifies feeds; reports in the order of the requests. Unpacking keeps processors busy, and takes memory: one at a time. */
+async function verifyFeeds(requests: readonly FeedRequest[], deep: boolean): Promise<FeedReport[]> {
+  const reports = new Map<FeedRequest, FeedReport>();
+  await inLanes(deep ? 1 : feedsAtOnce, async (lanes) => {
+    for (const request of requests) await lanes(async () => void reports.set(request, await verifyFeed(request)));
+  });
+  return requests.flatMap((request) => reports.get(request) ?? []);
 }
 
 function checkRemembered(prefixes: readonly Prefix[], { after = [] }: VerifyRequest): void {

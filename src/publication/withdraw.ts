@@ -15,9 +15,12 @@ import { ensureAnnounced } from "./announce.ts";
 import { checkNotBehind, readOwnTip } from "./behind.ts";
 import { type LogFacts, withdrawalManifest } from "./compose.ts";
 import { append, type Publication } from "./log.ts";
-import { feedPrefix, type Manifest } from "./manifest.ts";
+import { encodeManifest, feedPrefix, type Manifest, payloadDigest } from "./manifest.ts";
+import { keepMark, putMark } from "./marks.ts";
 import { periodHistory, withdrawnArtifacts, withdrawnSequences } from "./period-history.ts";
-import { type PublishWorld, putArtifacts, putMissing, selectedLogs } from "./publish.ts";
+import { selectedLogs } from "./plan.ts";
+import type { PublishWorld } from "./publish.ts";
+import { putArtifacts, putMissing } from "./put-artifacts.ts";
 import { readSliceRecords } from "./records.ts";
 import { type Revocation, renderRevocation } from "./revoke.ts";
 import type { KeyFinder } from "./sign.ts";
@@ -63,6 +66,7 @@ export async function withdraw(world: WithdrawWorld, request: WithdrawRequest): 
   const log = openLog(world, request);
   for (let attempt = 0; attempt < attempts; attempt += 1) {
     const { tip, history } = await readHistory(log, world, request);
+    await keepMark(world.marks, request.partner, request.feed, tip);
     const done = history.find((manifest) => manifest.withdraws?.sequences.includes(request.sequence));
     if (done !== undefined)
       return { outcome: "already", manifest: sameAs(done, request), ...(await clear(log, history)) };
@@ -98,10 +102,10 @@ function checkReason(reason: string): void {
 
 async function readHistory(
   { place, keyOf }: OwnLog,
-  { store, keyring }: WithdrawWorld,
+  { store, keyring, marks }: WithdrawWorld,
   { partner, feed, sequence }: WithdrawRequest,
 ): Promise<{ tip: Publication; history: readonly Manifest[] }> {
-  const tip = await readOwnTip(store, partner, feed, keyring);
+  const tip = await readOwnTip(store, partner, feed, keyring, marks);
   if (tip === undefined) {
     throw new SpampotsError("not-found", "Nothing was published for this partner and feed.", {
       hint: "Write both as they stand in partners.yaml, or as folders below partners/ in the store.",
@@ -148,7 +152,7 @@ async function appendWithdrawal(
     const revocation = await revocationOf(newest, history, folder, { ...world, place }, request.revoke);
     const now = clock();
     for (const partner of [undefined, request.partner]) {
-      await ensureAnnounced(store, partner, { issuer: issuer.name, keyring, now });
+      await ensureAnnounced(store, partner, { issuer: issuer.name, keyring, now, marks: world.marks });
     }
     const sequences = history.filter(({ kind }) => kind === "publication").map(({ sequence }) => sequence);
     const manifest = withdrawalManifest(
@@ -164,6 +168,8 @@ async function appendWithdrawal(
     await putArtifacts(place, manifest, revocation);
     if ((await append(place, manifest, keyring.signer)) === "lost") return undefined;
     await putMissing(place, manifest, revocation);
+    const committed = { manifest, payloadSha256: payloadDigest(encodeManifest(manifest)), kid: keyring.live };
+    await putMark(world.marks, request.partner, request.feed, committed);
     return manifest;
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -46,3 +46,24 @@ export function diskError(error: unknown, key: string): unknown {
     hint,
   });
 }
+
+/**
+ * What the system refused outside of a store (a temporary folder, `done/`, a settings file) as `disk-failed`; anything else
+ * as it is.
+ */
+export function fileError(error: unknown): unknown {
+  const code = systemCode(error);
+  if (!(error instanceof Error) || code === undefined || !("syscall" in error)) return error;
+  return new SpampotsError("disk-failed", "A file or folder can't be read or written.", {
+    cause: error,
+    ...("path" in error && typeof error.path === "string" ? { path: error.path } : {}),
+    system: code,
+    hint: hintOf(error),
+  });
+}
+
+/** The next step for whoever meets an error of the file system. */
+export function hintOf(error: unknown): string {
+  const other = "Look whether its disk is mounted, can be written, and belongs to the user that runs spampots.";
+  return hints[systemCode(error) ?? ""] ?? other;
+}

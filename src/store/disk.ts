@@ -8,6 +8,7 @@ import { constants } from "node:fs";
 import { copyFile, type FileHandle, open, unlink, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { SpampotsError } from "../errors.ts";
+import { digestPath } from "./digest.ts";
 import { diskError, systemCode } from "./disk-error.ts";
 import { listFiles, listFolders, statFile } from "./disk-list.ts";
 import { flush, flushFolder, nameOnce, nameOver, prune, withTemporary } from "./disk-write.ts";
@@ -68,6 +69,7 @@ export function openDiskStore(root: string): Store {
         const { start, end } = clipRange(range, facts.bytes);
         return { bytes: end - start, body: translated(key, readRange(path, key, start, end)) };
       }),
+    digest: (key, options) => at(key, (path) => digestPath(path, options)),
     stat: (key) => at(key, statFile),
     async *list(prefix, options = {}) {
       const parsed = checkPrefix(prefix);

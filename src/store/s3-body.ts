@@ -1,12 +1,19 @@
-/** The body of an S3 answer: it yields as many bytes as were announced, or throws; it never hangs and never ends early. */
+/**
+ * The body of an S3 answer: it yields as many bytes as were announced, or throws; it never hangs, never trickles on for
+ * hours and never ends early.
+ */
 import type { Readable } from "node:stream";
 import { SpampotsError } from "../errors.ts";
 import { within } from "./s3-call.ts";
 import { type S3Request, s3Error } from "./s3-error.ts";
 
+/** The slowest a body may come, in bytes per millisecond: less than the slowest line, more than a service that is ill. */
+const leastBytesPerMs = 4;
+
 /**
  * The chunks of `body`, `bytes` in all. Only the wait for the service is timed, not the reader's own: each chunk must
- * come within `idleMs`. A body that nobody begins to read in that time is let go, for it holds a connection.
+ * come within `idleMs`, and all of them within that and what `bytes` take at 4 kB/s. A body that nobody begins to read
+ * in that time is let go, for it holds a connection.
  */
 export function readBody(body: Readable, bytes: number, idleMs: number, request: S3Request): AsyncIterable<Uint8Array> {
   const unread = setTimeout(() => body.destroy(), idleMs).unref();
@@ -23,9 +30,12 @@ async function* chunks(
   clearTimeout(unread);
   const iterator: AsyncIterator<Uint8Array> = body[Symbol.asyncIterator]();
   let left = bytes;
+  let patienceMs = idleMs + bytes / leastBytesPerMs;
   try {
     for (;;) {
-      const next = await within(idleMs, () => iterator.next());
+      const asked = performance.now();
+      const next = await within(Math.min(idleMs, patienceMs), () => iterator.next());
+      patienceMs -= performance.now() - asked;
       if (next.done === true) break;
       left -= next.value.byteLength;
       if (left < 0) break;

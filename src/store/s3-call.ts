@@ -29,10 +29,10 @@ export async function callS3<T>(call: S3Call, attempt: (signal: AbortSignal) => 
     try {
       return await within(attemptMs(end - performance.now(), deadlineMs), attempt);
     } catch (error) {
-      const delay = Math.random() * Math.min(longestDelayMs, firstDelayMs * 2 ** attempts);
       const left = end - performance.now();
-      if (!isPassing(error) || delay >= left) throw s3Error(error, { operation, key }, attempts);
-      await sleep(delay);
+      if (!isPassing(error) || left < firstDelayMs) throw s3Error(error, { operation, key }, attempts);
+      // Never so long that no time is left for the try itself.
+      await sleep(Math.random() * Math.min(longestDelayMs, firstDelayMs * 2 ** attempts, left / 2));
     }
   }
 }

@@ -26,13 +26,19 @@ const passing = new Set([
   "EAI_AGAIN",
 ]);
 
-/** Answers that ask to come again, beside those of 500 and above. `RequestTimeTooSkewed` too: the client has set its clock by then. */
+/**
+ * Answers that ask to come again, beside those of 500 and above: the service is busy, the client has
+ * set its clock by then, or bytes were lost or changed on the way.
+ */
 const comeAgain = new Set([
   "SlowDown",
   "RequestTimeout",
   "RequestTimeTooSkewed",
   "ConditionalRequestConflict",
   "OperationAborted",
+  "XAmzContentSHA256Mismatch",
+  "BadDigest",
+  "IncompleteBody",
 ]);
 
 interface Refusal {
@@ -59,6 +65,11 @@ function statusOf(error: Error): number | undefined {
 export function isMissing(error: unknown): boolean {
   const { name, status } = read(error);
   return status === 404 && name !== "NoSuchBucket";
+}
+
+/** True where the service refused us, whether or not it says why: the answer to HEAD has no body. */
+export function isRefused(error: unknown): boolean {
+  return read(error).status === 403;
 }
 
 /** True where a conditional put found the key taken. */
@@ -107,6 +118,16 @@ function deniedHint(name: string, status: number | undefined): string | undefine
   }
   if (status === undefined) return undefined;
   return "Look at SPAMPOTS_STORE, SPAMPOTS_S3_REGION and SPAMPOTS_S3_PATH_STYLE: bucket, region and form of address must fit together.";
+}
+
+/** For a refusal that may be of a signature alone: this machine's clock is wrong, and the client knows the right time by now. */
+export function skewed(operation: string, key: string, cause: unknown): SpampotsError {
+  return new SpampotsError("store-unavailable", "The clocks of the S3 store and of this machine differ.", {
+    cause,
+    operation,
+    key,
+    hint: "Set the clock that is wrong, then run the same command again.",
+  });
 }
 
 /** For an answer that looks like a success and can't be one. */

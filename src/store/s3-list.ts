@@ -20,10 +20,13 @@ export async function* listObjects(
   let last: string | undefined;
   for await (const page of pages(session, { Prefix, ...(StartAfter ? { StartAfter } : {}) })) {
     for (const { Key: key, Size, LastModified } of page.Contents ?? []) {
+      if (!key?.startsWith(Prefix)) throw senseless("ListObjectsV2", Prefix);
       // Not ours: such as the "folders" that S3 consoles make.
-      if (key === undefined || !isKey(key)) continue;
+      if (!isKey(key)) continue;
       checkOrder(last, key);
       last = key;
+      // A service that doesn't know StartAfter begins at the beginning.
+      if (StartAfter !== undefined && compareKeys(key, StartAfter) <= 0) continue;
       yield { key, ...entryFacts("ListObjectsV2", key, Size, LastModified) };
     }
   }
@@ -35,6 +38,7 @@ export async function* listChildren(session: S3Session, Prefix: string): AsyncGe
   let last: string | undefined;
   for await (const page of pages(session, { Prefix, Delimiter: "/" })) {
     for (const { Prefix: folder = "" } of page.CommonPrefixes ?? []) {
+      if (!folder.startsWith(Prefix)) throw senseless("ListObjectsV2", Prefix);
       const name = folder.slice(Prefix.length, -1);
       if (!isSegment(name)) continue;
       checkOrder(last, folder);
@@ -54,6 +58,11 @@ async function* pages(session: S3Session, input: ListInput): AsyncGenerator<List
       const answer = await client.send(command, { abortSignal });
       // A page that isn't one (a gateway's error page with status 200) must not pass for an empty listing.
       if (answer.IsTruncated === undefined) throw senseless("ListObjectsV2", input.Prefix);
+      // Nor one that says there is more and not where, or where it was before, for the end of it.
+      const { NextContinuationToken: next } = answer;
+      if (answer.IsTruncated && (next === undefined || next === from.ContinuationToken)) {
+        throw senseless("ListObjectsV2", input.Prefix);
+      }
       return answer;
     });
     yield page;

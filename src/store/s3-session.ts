@@ -5,6 +5,7 @@
 import type { S3Client } from "@aws-sdk/client-s3";
 import type { S3Settings } from "../settings.ts";
 import { callS3 } from "./s3-call.ts";
+import { isRefused, skewed } from "./s3-error.ts";
 
 /** How the service is reached and who asks. Without `credentials`, the SDK's default chain finds them (environment, profile, role). */
 export interface S3Options extends S3Settings {
@@ -14,6 +15,9 @@ export interface S3Options extends S3Settings {
     readonly sessionToken?: string;
   };
 }
+
+/** Less than the quarter of an hour that S3 bears with, more than answers take. */
+const skewMs = 240_000;
 
 type Sdk = typeof import("@aws-sdk/client-s3");
 
@@ -38,7 +42,16 @@ export function openSession(bucket: string, options: S3Options): S3Session {
     async call(operation, key, attempt, ownDeadlineMs = deadlineMs) {
       loaded ??= load(options);
       const { sdk, client } = await loaded;
-      return callS3({ operation, key, deadlineMs: ownDeadlineMs }, (signal) => attempt(client, sdk, signal));
+      return callS3({ operation, key, deadlineMs: ownDeadlineMs }, async (signal) => {
+        const offset = client.config.systemClockOffset;
+        try {
+          return await attempt(client, sdk, signal);
+        } catch (error) {
+          // The client sets its clock by each answer. Where that made a difference, the request was signed for another time.
+          const set = Math.abs(client.config.systemClockOffset - offset);
+          throw set > skewMs && isRefused(error) ? skewed(operation, key, error) : error;
+        }
+      });
     },
   };
 }

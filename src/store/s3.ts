@@ -6,6 +6,7 @@
  */
 import { Readable } from "node:stream";
 import type { GetObjectCommandOutput } from "@aws-sdk/client-s3";
+import { digestBody } from "./digest.ts";
 import { checkKey } from "./keys.ts";
 import { type ByteRange, checkRange, clipRange } from "./range.ts";
 import { readBody } from "./s3-body.ts";
@@ -38,6 +39,10 @@ function wholeBucket(session: S3Session): Store {
     putFile: async (key, file, options) => putWhole(session, target(session, key, options), file),
     get: async (key) => getWhole(session, checkKey(key)),
     open: async (key, range) => openBody(session, checkKey(key), range),
+    digest: async (key, options) => {
+      const opened = await openBody(session, checkKey(key), undefined);
+      return opened && digestBody(opened, options);
+    },
     stat: async (key) => head(session, checkKey(key)),
     list: (prefix, options = {}) => listObjects(session, prefix, options.after),
     children: (prefix) => listChildren(session, prefix),
@@ -73,7 +78,7 @@ async function putOnce(session: S3Session, target: PutTarget, Body: Uint8Array):
 async function getWhole(session: S3Session, Key: string): Promise<Uint8Array | undefined> {
   return session.call("GetObject", Key, async (client, sdk, abortSignal) => {
     const command = new sdk.GetObjectCommand({ Bucket: session.bucket, Key });
-    const answer = await ifPresent(client.send(command, { abortSignal }));
+    const answer = checkObject(Key, await ifPresent(client.send(command, { abortSignal })));
     if (answer === undefined) return undefined;
     const chunks: Uint8Array[] = [];
     for await (const chunk of bodyOf(session, Key, answer, answer.ContentLength)) chunks.push(chunk);
@@ -86,14 +91,21 @@ async function openBody(session: S3Session, Key: string, range: ByteRange | unde
   if (range !== undefined && part === undefined) return undefined;
   const wanted = part && part.end - part.start;
   if (wanted === 0) return { bytes: 0, body: Readable.from([]) };
-  const answer = await session.call("GetObject", Key, (client, sdk, abortSignal) => {
+  const answer = await session.call("GetObject", Key, async (client, sdk, abortSignal) => {
     const Range = part && `bytes=${part.start}-${part.end - 1}`;
     const command = new sdk.GetObjectCommand({ Bucket: session.bucket, Key, ...(Range && { Range }) });
-    return ifPresent(client.send(command, { abortSignal }));
+    return checkObject(Key, await ifPresent(client.send(command, { abortSignal })));
   });
   if (answer === undefined) return undefined;
   const bytes = wanted ?? answer.ContentLength ?? 0;
   return { bytes, body: bodyOf(session, Key, answer, bytes) };
+}
+
+/** The answer, unless it's some page that came with success: whatever S3 stores has an ETag. */
+function checkObject(key: string, answer: GetObjectCommandOutput | undefined): GetObjectCommandOutput | undefined {
+  if (answer === undefined || answer.ETag !== undefined) return answer;
+  if (answer.Body instanceof Readable) answer.Body.destroy();
+  throw senseless("GetObject", key);
 }
 
 /** What of a range the object has: HTTP has no empty range, and one past the end is an error there. */

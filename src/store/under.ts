@@ -24,6 +24,7 @@ export function confine(store: Store, prefix: string): Store {
     putFile: async (key, file, options) => store.putFile(within(key), file, options),
     get: async (key) => store.get(within(key)),
     open: async (key, range) => store.open(within(key), range),
+    digest: async (key, options) => store.digest(within(key), options),
     stat: async (key) => store.stat(within(key)),
     async *list(part, options = {}) {
       const after = options.after === undefined ? {} : { after: base + options.after };

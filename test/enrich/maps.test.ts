@@ -39,7 +39,7 @@ test("the maps that come along load, and leave the partners' own ccTLDs alone", 
 async function folderWith(t: Parameters<typeof folderFor>[0], files: Record<string, string>) {
   const { folder, write } = await folderFor(t);
   await mkdir(join(folder, "maps"));
-  for (const [name, text] of Object.entries(files)) await write(join("maps", name), text);
+  for (const [name, text] of Object.entries(files)) await write(join("maps", name), `${text}\n...\n`);
   return join(folder, "maps");
 }
 

@@ -42,7 +42,7 @@ async function publishUnderTwoKeys(t: TestContext) {
   await publish(issuer, { feed: "summary", more });
   const keyring = await beginRotation({ folder: issuer.keys }, { now: later(1) });
   await announceRotation(issuer.store, { issuer: "CERT.br", keyring, now: later(1) });
-  await finishRotation(issuer.keys);
+  await finishRotation(issuer.keys, keyring.live);
   await publish({ ...issuer, keyring }, { more, now: later(2), files: [csvFile(4)] });
   const jwks = join(issuer.root, "..", "jwks.json");
   await writeFile(jwks, (await publishedJwks(issuer.store)) ?? "");

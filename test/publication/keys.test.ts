@@ -26,15 +26,22 @@ import { readTrust } from "../../src/publication/trust.ts";
 import { verify } from "../../src/publication/verify.ts";
 import { openDiskStore } from "../../src/store/disk.ts";
 import type { Store } from "../../src/store/store.ts";
+import { temporaryPath } from "../../src/store/temporary.ts";
 import { finder, type Issuer, later, newIssuer, publish, temporaryFolder, testNow } from "./issuer.ts";
 
 const bad = (error: unknown) => isError(error, "bad-key");
+/** Files of the key folder, drafts among them. */
+const filesOf = async (folder: string) =>
+  (await readdir(folder, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => name)
+    .sort();
 const mode = async (path: string) => ((await stat(path)).mode & 0o777).toString(8);
 
 async function rotate(issuer: Issuer, now: number, store = issuer.store): Promise<Issuer> {
   const keyring = await beginRotation({ folder: issuer.keys }, { now });
   await announceRotation(store, { issuer: "CERT.br", keyring, now });
-  await finishRotation(issuer.keys);
+  await finishRotation(issuer.keys, keyring.live);
   return { ...issuer, keyring };
 }
 
@@ -47,8 +54,8 @@ test("keys new makes a folder for its owner only: one site key, one live key", a
     [list.live, "EdDSA", "2026-11-16T06:00:00Z"],
   );
   assert.equal(await mode(folder), "700");
-  for (const name of await readdir(folder)) assert.equal(await mode(join(folder, name)), "600", name);
-  assert.deepEqual((await readdir(folder)).sort(), [`${list.live}.jwk`, "site.key", "state-00000001.json"].sort());
+  for (const name of await filesOf(folder)) assert.equal(await mode(join(folder, name)), "600", name);
+  assert.deepEqual(await filesOf(folder), [`${list.live}.jwk`, "site.key", "state-00000001.json"].sort());
   const siteKey = await readSiteKey(folder);
   assert.equal(siteKey.length, 32);
   await assert.rejects(newKeys({ folder }, { now: testNow }), (error) => isError(error, "already-exists"));
@@ -78,12 +85,25 @@ test("a key that others can read, a damaged one and a missing one are refused, w
   );
 });
 
+test("a site key of which a digit changed is refused; one of before, without a checksum, is taken", async (t) => {
+  const { keys } = await newIssuer(t);
+  const path = join(keys, "site.key");
+  const whole = await readFile(path, "utf8");
+  const siteKey = await readSiteKey(keys);
+  for (let at = 0; at < whole.length - 1; at += 1) {
+    await writeFile(path, whole.slice(0, at) + (whole[at] === "0" ? "1" : "0") + whole.slice(at + 1));
+    await assert.rejects(readSiteKey(keys), (error) => bad(error) && isError(error) && error.hint !== undefined);
+  }
+  await writeFile(path, `${whole.slice(0, 64)}\n`);
+  assert.deepEqual(await readSiteKey(keys), siteKey);
+});
+
 test("the private key may come from the environment, and then isn't written", async (t) => {
   const other = await newIssuer(t, "ES256");
   const environmentKey = await readFile(join(other.keys, `${other.keyring.live}.jwk`), "utf8");
   const folder = join(await temporaryFolder(t), "keys");
   await newKeys({ folder, environmentKey }, { now: testNow });
-  assert.deepEqual((await readdir(folder)).sort(), ["site.key", "state-00000001.json"]);
+  assert.deepEqual(await filesOf(folder), ["site.key", "state-00000001.json"]);
   assert.equal((await openKeyring({ folder, environmentKey })).signer.kid, other.keyring.live);
   await assert.rejects(openKeyring({ folder }), bad);
   const stranger = await newIssuer(t);
@@ -218,15 +238,23 @@ test("keys new and keys rotate take up a private key that a killed process left"
   const folder = join(await temporaryFolder(t), "keys");
   const first = await newKeys({ folder }, { now: testNow });
   await rm(join(folder, "state-00000001.json"));
-  await writeFile(join(folder, ".new-0123456789abcdef"), "half");
+  // A process that is gone: no pid is that great.
+  const orphan = temporaryPath(folder).replace(/-\d+-/, "-99999999-");
+  await writeFile(orphan, "half");
   assert.deepEqual(await newKeys({ folder }, { now: testNow }), first);
   const other = await newIssuer(t);
   await copyFile(join(other.keys, `${other.keyring.live}.jwk`), join(folder, `${other.keyring.live}.jwk`));
   assert.equal((await beginRotation({ folder }, { now: testNow })).live, other.keyring.live);
-  assert.equal(
-    (await readdir(folder)).some((name) => name.startsWith(".new")),
-    false,
-  );
+  await assert.rejects(stat(orphan));
+});
+
+test("a rotation notes the end of its own, and of no other", async (t) => {
+  const issuer = await newIssuer(t);
+  const keyring = await beginRotation({ folder: issuer.keys }, { now: later(1) });
+  await finishRotation(issuer.keys, issuer.keyring.live);
+  assert.equal((await listKeys(issuer.keys)).rotatingFrom, issuer.keyring.live);
+  await Promise.all([1, 2].map(() => finishRotation(issuer.keys, keyring.live)));
+  assert.equal((await listKeys(issuer.keys)).rotatingFrom, undefined);
 });
 
 test("two rotations at once make one new key", async (t) => {
@@ -236,7 +264,6 @@ test("two rotations at once make one new key", async (t) => {
   for (const result of both) {
     if (result.status === "rejected") assert.ok(isError(result.reason, "already-exists"), String(result.reason));
   }
-  if (both.some((result) => result.status === "rejected")) await finishRotation(issuer.keys);
   assert.equal((await listKeys(issuer.keys)).keys.length, 2);
   assert.equal((await readChain(issuer.store.under("partners/twcert"))).broken, undefined);
 });

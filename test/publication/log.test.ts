@@ -118,7 +118,7 @@ test("publishing is refused where an announcement of keys states a tip that the 
   for (let n = 0; n < 3; n += 1) await publish(issuer, { files: [] });
   const keyring = await beginRotation({ folder: issuer.keys }, { now: later(1) });
   await announceRotation(issuer.store, { issuer: "CERT.br", keyring, now: later(1) });
-  await finishRotation(issuer.keys);
+  await finishRotation(issuer.keys, keyring.live);
   await checkNotBehind(issuer.store, "twcert", "spam-sources");
   await rm(join(issuer.root, prefix, logKey(3)));
   await assert.rejects(checkNotBehind(issuer.store, "twcert", "spam-sources"), behind);

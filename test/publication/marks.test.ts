@@ -1,6 +1,6 @@
 /** A log that was cut, exchanged or restored from an old copy isn't published to; nor is one of the future. */
 import assert from "node:assert/strict";
-import { cp, rm } from "node:fs/promises";
+import { cp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { mapsOf } from "../../src/enrich/maps.ts";
@@ -51,6 +51,27 @@ test("what was published from here and is gone, copied or of the future stops it
   const report = await site.verify(monday + 4 * dayMs);
   assert.equal(report.ok, false, "a log beside partners/ hides them");
   assert.ok(report.problems.some(({ code }) => code === "misplaced"));
+});
+
+test("a mark that a killed publisher didn't put is put by the next run, though nothing is due", async (t) => {
+  const workshop = await openWorkshop(t, { maps: mapsOf({}, [], []), sensors, tables: documentationTables });
+  const site = await openSite(t, workshop);
+  const subscriptions = [{ feed: "spam-sources", every: "day", formats: ["csv"] }];
+  const partners = partnersOf(await projectFeeds(), [{ id: "one", economies: ["TW"], subscriptions }]);
+  await site.ingest("a.ndjson", spool);
+  const marks = join(site.settings.data, "tips");
+  await site.publish(partners, monday + 2 * dayMs);
+  await cp(marks, `${marks}-before`, { recursive: true });
+  await site.publish(partners, monday + 3 * dayMs);
+  await rm(marks, { recursive: true });
+  await cp(`${marks}-before`, marks, { recursive: true });
+
+  assert.deepEqual((await site.publish(partners, monday + 3 * dayMs, { dry: true })).published, []);
+  assert.match((await readdir(join(marks, "one", "spam-sources"))).join(), /^00000001-/, "a dry run notes nothing");
+  assert.deepEqual((await site.publish(partners, monday + 3 * dayMs)).published, []);
+  assert.match((await readdir(join(marks, "one", "spam-sources"))).join(), /^00000002-/);
+  await rm(join(site.settings.store, "partners", "one", "spam-sources", "log", "00000002.jws"));
+  await assert.rejects(site.publish(partners, monday + 3 * dayMs), (error) => isError(error, "log-behind"));
 });
 
 test("captures of a sensor that the sensors file has lost are not published", async (t) => {

@@ -66,7 +66,8 @@ ${["twcert", "ncc"]
       - { feed: summary, every: day, formats: [json] }
 `,
   )
-  .join("")}`;
+  .join("")}...
+`;
 
 export interface OperatorWorld {
   readonly root: string;

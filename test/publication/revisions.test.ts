@@ -5,7 +5,7 @@ import { dayMs } from "../../src/model.ts";
 import { logStateOf } from "../../src/publication/compose.ts";
 import { readTip } from "../../src/publication/log.ts";
 import { feedPrefix } from "../../src/publication/manifest.ts";
-import { selectedLogs } from "../../src/publication/publish.ts";
+import { selectedLogs } from "../../src/publication/plan.ts";
 import { affectedBy } from "../../src/publication/revisions.ts";
 import { withdraw } from "../../src/publication/withdraw.ts";
 import { capturesOf, openOperatorWorld } from "./operator-world.ts";

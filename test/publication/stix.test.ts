@@ -537,7 +537,8 @@ test("a text that names a sensor stops the slice, and abort leaves no part", asy
   const context = contextOf("url-day", folder, { hits: (text) => text.includes("exposed") });
   const renderer = stixRenderer(context);
   const rows = [
-    ...madeRows["url-day"](6000),
+    // More parts than may be on their way at once.
+    ...madeRows["url-day"](30_000),
     { key: "z", cells: { url_host: "zz.example", url: "hxxp://zz.example/exposed" } },
   ];
   await assert.rejects(render(renderer, context.columns, rows), { code: "sensor-exposed" });

@@ -1,15 +1,18 @@
 /** Withdrawing: what is signed, what is deleted, what revokes, and that a killed run is finished by the next. */
 import assert from "node:assert/strict";
+import { basename, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { isError } from "../../src/errors.ts";
 import { dayMs } from "../../src/model.ts";
 import { publishedJwks } from "../../src/publication/announce.ts";
+import { logKey } from "../../src/publication/log.ts";
 import { artifactKey, feedPrefix, type Manifest } from "../../src/publication/manifest.ts";
 import { readSliceRecords } from "../../src/publication/records.ts";
 import { readTrust } from "../../src/publication/trust.ts";
 import { verify } from "../../src/publication/verify.ts";
 import { withdraw } from "../../src/publication/withdraw.ts";
+import { openDiskStore } from "../../src/store/disk.ts";
 import type { Store } from "../../src/store/store.ts";
 import { contentsOf, Killed, killedStore } from "./killed-store.ts";
 import {
@@ -217,7 +220,11 @@ for (const revoke of [false, true]) {
   test(`killed before or after any change and run again, it gives the same${revoke ? ", with --revoke" : ""}`, async (t) => {
     const world = await publishedWorld(t);
     const request = { ...tenth, revoke };
-    const run = (store: Store) => withdraw(world.publishWorld(day(14), { store }), request);
+    const run = (store: Store) => {
+      // What was published to one copy says nothing of another.
+      const marks = openDiskStore(join(world.root, basename(store.url)));
+      return withdraw(world.publishWorld(day(14), { store, marks }), request);
+    };
     const undisturbed = await copyOfStore(t, world);
     await run(undisturbed);
     const expected = await contentsOf(undisturbed);
@@ -240,6 +247,15 @@ for (const revoke of [false, true]) {
     }
   });
 }
+
+test("a withdrawal is noted: a store that lost it isn't published to", async (t) => {
+  const world = await publishedWorld(t);
+  const { manifest } = await withdraw(world.publishWorld(day(14)), tenth);
+  await world.store.delete(`${feedPrefix("twcert", "spam-sources")}/${logKey(manifest.sequence)}`);
+  const behind = (error: unknown) => isError(error, "log-behind");
+  await assert.rejects(world.publish(day(15), { partner: "twcert", feed: "spam-sources" }), behind);
+  await assert.rejects(withdraw(world.publishWorld(day(15)), tenth), behind);
+});
 
 test("two at once: one log, one withdrawal, both are told", async (t) => {
   const world = await publishedWorld(t);

@@ -150,7 +150,7 @@ mon data = ${folder}/mon
 osd data = ${folder}/osd
 [client.rgw]
 rgw data = ${folder}
-rgw frontends = beast endpoint=127.0.0.1:${port}
+rgw frontends = beast endpoint=127.0.0.1:${port} tcp_nodelay=1
 `;
 }
 

@@ -3,6 +3,7 @@
  * store with a Map by random sequences of calls.
  */
 import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -49,6 +50,33 @@ export function storeContract({ name, fresh, runs, bigBytes }: ContractSubject):
       assert.equal(await store.putOnce("log/00000001.jws", bytes("two")), "exists");
       assert.equal(await store.putOnce("log/00000001.jws", bytes("one")), "exists");
       assert.equal(text(await store.get("log/00000001.jws")), "one");
+    });
+
+    it("tells size and digest of an object, whatever its size", async () => {
+      const store = await fresh();
+      for (const size of [0, 1, 1024 * 1024, 1024 * 1024 + 1, 3 * 1024 * 1024 - 1]) {
+        const content = randomBytes(size);
+        await store.putFile(`a/${size}`, await file(content));
+        const sha256 = createHash("sha256").update(content).digest("hex");
+        const read: number[] = [];
+        assert.deepEqual(await store.digest(`a/${size}`), { bytes: size, sha256 });
+        assert.deepEqual(
+          await store.under("a").digest(`${size}`, { bytes: size, onBytes: (more) => read.push(more) }),
+          {
+            bytes: size,
+            sha256,
+          },
+        );
+        assert.equal(
+          read.reduce((sum, more) => sum + more, 0),
+          size,
+        );
+        // Of another size than the wanted one only that is told.
+        assert.deepEqual(await store.digest(`a/${size}`, { bytes: size + 1 }), { bytes: size });
+      }
+      assert.equal(await store.digest("a"), undefined);
+      assert.equal(await store.digest("a/none"), undefined);
+      await assert.rejects(() => store.digest("../a"), isError);
     });
 
     it("creates for one of twenty at once", async () => {

@@ -1,13 +1,15 @@
 /** The store in a folder: the contract, and what only a folder can get wrong. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { promisify } from "node:util";
 import { isError } from "../../src/errors.ts";
 import { openDiskStore } from "../../src/store/disk.ts";
-import { diskError } from "../../src/store/disk-error.ts";
+import { diskError, fileError } from "../../src/store/disk-error.ts";
 import type { Store } from "../../src/store/store.ts";
 import { sweepTemporary, temporaryPath } from "../../src/store/temporary.ts";
 import { storeContract } from "./contract.ts";
@@ -72,6 +74,33 @@ describe("a folder", () => {
     assert.equal(await store.putOnce("a/link", x), "exists");
   });
 
+  it("hashes in threads where there is much to read, and keeps no process alive", async () => {
+    const script = `
+      import { openDiskStore } from ${JSON.stringify(new URL("../../src/store/disk.ts", import.meta.url).href)};
+      const store = openDiskStore(process.argv[1]);
+      // More than one thread reads alone, twice over; a name that isn't there, a link and a folder among them.
+      const keys = ["a", "b", "c", "none", "link", "d", "folder"];
+      const all = await Promise.all([...keys, ...keys].map((key) => store.digest(key)));
+      // Threads that were idle are waited for once more.
+      all.push(await store.digest("a"));
+      console.log(JSON.stringify(all.map((found) => found ?? null)));
+    `;
+    const path = root();
+    await mkdir(join(path, "folder"), { recursive: true });
+    const expected: unknown[] = [];
+    for (const name of ["a", "b", "c", "d"]) {
+      const content = randomBytes(7 * 1024 * 1024 + name.charCodeAt(0));
+      await writeFile(join(path, name), content);
+      expected.push({ bytes: content.length, sha256: createHash("sha256").update(content).digest("hex") });
+    }
+    await symlink(join(path, "a"), join(path, "link"));
+    const [a, b, c, d] = expected;
+    const wanted = [a, b, c, null, null, d, null];
+    const options = ["--disable-warning=ExperimentalWarning", "--input-type=module", "-e", script, path];
+    const { stdout } = await promisify(execFile)(process.execPath, options, { timeout: 30_000 });
+    assert.deepEqual(JSON.parse(stdout), [...wanted, ...wanted, a]);
+  });
+
   it("leaves no temporary file and no empty folder", async () => {
     const path = root();
     const store = openDiskStore(path);
@@ -123,6 +152,16 @@ describe("a folder", () => {
     }
     const ours = new Error("not of the system");
     assert.equal(diskError(ours, "a"), ours);
+  });
+
+  it("names what the system refused outside of it, and leaves other errors alone", async () => {
+    const refused = await readdir(join(top, "none")).catch((error: unknown) => fileError(error));
+    assert.ok(isError(refused, "disk-failed"));
+    assert.equal(refused.facts.path, join(top, "none"));
+    assert.ok(refused.hint);
+    const other = new Error("other");
+    assert.equal(fileError(other), other);
+    assert.equal(fileError(refused), refused);
   });
 
   it("fails whole when a file grows over what it may", async () => {

@@ -62,15 +62,16 @@ const send =
   (_, response) => {
     response.writeHead(status, headers).end(body);
   };
+const etag = { etag: '"e"' };
 /** Announces 100 bytes, sends 50, then goes on as told. */
 const half =
   (then: Answer): Answer =>
   (request, response) => {
-    response.writeHead(200, { "content-length": 100 });
+    response.writeHead(200, { "content-length": 100, ...etag });
     response.write("h".repeat(50), () => setTimeout(() => then(request, response), 20));
   };
-const page = (inner: string) =>
-  send(`<ListBucketResult><Name>feeds</Name><IsTruncated>false</IsTruncated>${inner}</ListBucketResult>`);
+const page = (inner: string, more = "false") =>
+  send(`<ListBucketResult><Name>feeds</Name><IsTruncated>${more}</IsTruncated>${inner}</ListBucketResult>`);
 const entry = (key: string) =>
   `<Contents><Key>${key}</Key><Size>1</Size><LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>`;
 
@@ -94,6 +95,9 @@ describe("a put whose answer doesn't come", () => {
       refuse(400, "RequestTimeout"),
       refuse(409, "ConditionalRequestConflict"),
       refuse(403, "RequestTimeTooSkewed"),
+      refuse(400, "XAmzContentSHA256Mismatch"),
+      refuse(400, "BadDigest"),
+      refuse(400, "IncompleteBody"),
       send("<html>welcome</html>"),
     ];
     for (const fault of faults) {
@@ -126,6 +130,19 @@ describe("a put whose answer doesn't come", () => {
       credentials,
     });
     await failsInTime("store-unavailable", store.get("a"));
+  });
+});
+
+describe("a clock that is wrong", () => {
+  it("is set by the answer, also where that has no body to say so", async () => {
+    const date = new Date(Date.now() + 3_600_000).toUTCString();
+    const size = { "content-length": 5, "last-modified": "Thu, 01 Jan 2026 00:00:00 GMT", date };
+    answers = [send("", { date }, 403), send("", size)];
+    assert.equal((await open().stat("a"))?.bytes, 5);
+    answers = [send("", { date }, 403)];
+    requests = [];
+    await fails("store-denied", open().stat("a"));
+    assert.equal(requests.length, 2);
   });
 });
 
@@ -165,7 +182,7 @@ describe("a refusal for good", () => {
 describe("a body", () => {
   it("that ends early or stalls is read again by get", async () => {
     for (const then of [reset, hang]) {
-      answers = [half(then), send("whole", { "content-length": 5 })];
+      answers = [half(then), send("whole", { "content-length": 5, ...etag })];
       assert.equal(String(await open().get("a")), "whole");
     }
     answers = [half(reset)];
@@ -187,11 +204,35 @@ describe("a body", () => {
   });
 
   it("without a size, or of another size than the range, is refused", async () => {
-    answers = [(_, response) => response.write("a", () => response.end("b"))];
+    answers = [(_, response) => response.writeHead(200, etag).write("a", () => response.end("b"))];
     await fails("store-unavailable", open().get("a"));
-    const size = { "content-length": 10, "last-modified": "Thu, 01 Jan 2026 00:00:00 GMT" };
+    const size = { "content-length": 10, "last-modified": "Thu, 01 Jan 2026 00:00:00 GMT", ...etag };
     answers = [send("", size), send("0123456789", size)];
     await fails("store-unavailable", open().open("a", { start: 2, end: 4 }));
+  });
+
+  it("that is some page, not an object, is asked for again", async () => {
+    const welcome = send("<html>welcome</html>", { "content-length": 20 });
+    answers = [welcome, send("whole", { "content-length": 5, ...etag })];
+    assert.equal(String(await open().get("a")), "whole");
+    answers = [welcome];
+    await failsInTime("store-unavailable", open().get("a"));
+    await failsInTime("store-unavailable", open().open("a"));
+  });
+
+  it("that trickles is given up, however long it would go on", async () => {
+    answers = [
+      (request, response) => {
+        response.writeHead(200, { "content-length": 10_000, ...etag });
+        const drops = setInterval(() => response.write("drop"), 50);
+        request.socket.once("close", () => clearInterval(drops));
+      },
+    ];
+    const opened = await open(300).open("a");
+    const start = performance.now();
+    await fails("store-unavailable", collect(opened?.body ?? Readable.from([])));
+    // The deadline, and what 10,000 bytes may take at the slowest rate that is borne with.
+    assert.ok(performance.now() - start < 300 + 2500 + 2000);
   });
 
   it("yields as many bytes as it was to, or throws", async () => {
@@ -204,7 +245,7 @@ describe("a body", () => {
   });
 
   it("isn't timed while its reader is slow", async () => {
-    answers = [send("h".repeat(3_000_000), { "content-length": 3_000_000 })];
+    answers = [send("h".repeat(3_000_000), { "content-length": 3_000_000, ...etag })];
     const opened = await open().open("a");
     let bytes = 0;
     for await (const chunk of opened?.body ?? []) {
@@ -227,6 +268,30 @@ describe("a listing", () => {
     await fails("store-unfit", collect(open().list("")));
     answers = [page(entry("a") + entry("a"))];
     await fails("store-unfit", collect(open().list("")));
+  });
+
+  it("that breaks off, or turns in a circle, isn't taken for the whole", async () => {
+    answers = [page(entry("a"), "true"), page(entry("a"))];
+    assert.equal((await collect(open().list(""))).length, 1);
+    answers = [page(entry("a"), "true")];
+    await failsInTime("store-unavailable", collect(open().list("")));
+    answers = [page(`${entry("a")}<NextContinuationToken>t</NextContinuationToken>`, "true"), page(entry("b"))];
+    assert.equal((await collect(open().list(""))).length, 2);
+    answers = [page("<NextContinuationToken>t</NextContinuationToken>", "true")];
+    await failsInTime("store-unavailable", collect(open().list("")));
+  });
+
+  it("of other keys than were asked for isn't ours", async () => {
+    answers = [page(entry("partners/a/feed/log/00000001.jws"))];
+    await fails("store-unavailable", collect(open().list("partners/b/feed/log/")));
+    answers = [page("<CommonPrefixes><Prefix>other/x/</Prefix></CommonPrefixes>")];
+    await fails("store-unavailable", collect(open().children("partners/")));
+    // A service that doesn't know where to begin begins at the beginning.
+    answers = [page(entry("log/1") + entry("log/2") + entry("log/3"))];
+    assert.deepEqual(
+      (await collect(open().list("log/", { after: "log/2" }))).map(({ key }) => key),
+      ["log/3"],
+    );
   });
 
   it("leaves out what isn't a key of ours", async () => {

@@ -1,0 +1,22 @@
+/** Every figure, in the order of the table. */
+import type { Figure } from "./figure.ts";
+import { distinctBodies, repeatedBodies } from "./figures/bodies.ts";
+import { ingest } from "./figures/ingest.ts";
+import { sharedPolicies, unchanged } from "./figures/partners.ts";
+import { events, everything, sources } from "./figures/publish.ts";
+import { stix } from "./figures/stix.ts";
+import { verify, verifyDeep } from "./figures/verify.ts";
+
+export const figures: readonly Figure[] = [
+  ingest,
+  repeatedBodies,
+  distinctBodies,
+  sources,
+  events,
+  everything,
+  stix,
+  verify,
+  verifyDeep,
+  sharedPolicies,
+  unchanged,
+];
