@@ -12,9 +12,10 @@ import { deadFiles, firstCommits } from "../lake/sweep.ts";
 import type { Log } from "../log.ts";
 import { dayMs } from "../model.ts";
 import type { Settings } from "../settings.ts";
-import type { Store } from "../store/store.ts";
+import type { Store, StoreEntry } from "../store/store.ts";
 import { sweepTemporary, temporaryFolder } from "../store/temporary.ts";
 import { refuseForeign } from "./behind.ts";
+import { deleteUnneeded } from "./delete-unneeded.ts";
 import type { PublicKey } from "./jwk.ts";
 import { readTip } from "./log.ts";
 import { feedPrefix } from "./manifest.ts";
@@ -107,8 +108,12 @@ class SweepRun implements SweepReport {
     const tip = await readTip(place, keyOf);
     if (tip === undefined) return;
     refuseForeign(tip, partner, feed, place);
-    const dead = await deadArtifacts(place, keyOf, now);
-    for (const { fate, entry } of dead) await this.#delete(place, `${fate} artifacts`, entry);
+    const judged = { keyOf, tip: tip.manifest.sequence, temporary: this.#world.settings.data };
+    for (const { fate, entry } of await deadArtifacts(place, keyOf, now)) {
+      // What is expired is made no more; all else may be named again at any moment.
+      const remove = fate === "expired" ? undefined : () => deleteUnneeded(place, entry, judged);
+      await this.#delete(place, `${fate} artifacts`, entry, remove);
+    }
   }
 
   async lake(): Promise<void> {
@@ -149,12 +154,13 @@ class SweepRun implements SweepReport {
   async #delete(
     store: Store,
     kind: SweepKind,
-    entry: { key: string; bytes: number; modifiedAt: number },
+    entry: StoreEntry,
+    remove = () => store.delete(entry.key).then(() => true),
   ): Promise<void> {
     // Whoever put the same again since the listing needs it.
     const facts = await store.stat(entry.key);
     if (facts === undefined || facts.modifiedAt > entry.modifiedAt) return;
-    if (!this.#dry) await store.delete(entry.key);
+    if (!this.#dry && !(await remove())) return;
     this.#count(kind, entry.bytes);
   }
 
