@@ -19,7 +19,7 @@ import {
 
 const heading = `# Performance
 
-Made by \`npm run bench\` from the results in [test/bench/results](../test/bench/results): write nothing here by hand.
+Made by \`npm run bench\` from the results that it keeps in \`results/\` below [test/bench](../test/bench): write nothing here by hand.
 
 Every figure is a ratio to a reference that ran in the same run, ours and reference in turn, since machines are noisy:
 measured is the median of the ratios of neighbouring runs, with the least and the greatest. Data are simulated, with the mix
