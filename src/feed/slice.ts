@@ -41,17 +41,25 @@ export interface SliceContext {
 export interface Slice {
   readonly sql: string;
   readonly columns: readonly string[];
-  /** The same rows in fewer columns: see {@link Packed}. */
-  packed(groups: Packed): string;
+  /** The same rows, several times faster to read where there are millions: see {@link Packed}. */
+  packed(how: Packed): string;
 }
 
 /**
- * Groups of column names. Each becomes one column: of a single name the column as it is; of more their texts, NULL as
- * nothing, joined by {@link cellSeparator}. Millions of rows are read several times faster so.
+ * How rows are packed: the first column is one text of key, cells {@link beside} it and the row's {@link cells}, NULL as
+ * nothing, parts separated by {@link partOfRow} and cells by {@link cellSeparator}; then come the columns that stay
+ * {@link alone}.
  */
-export type Packed = readonly (readonly string[])[];
+export interface Packed {
+  readonly beside: readonly string[];
+  readonly cells: readonly string[];
+  readonly alone: readonly string[];
+}
 
-/** Between the cells of a packed column. No text of the lake holds it. */
+/** Between the parts of a packed row. No text of the lake holds it. */
+export const partOfRow = "\u001d";
+
+/** Between the cells of a packed row. No text of the lake holds it. */
 export const cellSeparator = "\u001e";
 
 const grainSql: Readonly<Record<string, (context: SliceContext) => GrainSql>> = {
@@ -98,25 +106,26 @@ export function buildSlice(feed: Feed, policy: Policy, period: Period, benignHos
     if (name === "redacted") return redacted.length > 0 ? `concat_ws(';', ${redacted.join(", ")})` : "''";
     return withheld.has(name) ? "NULL" : (grain.columns[name] ?? "NULL");
   });
-  const select = (list: readonly string[]) =>
-    `${[scopedCaptures(policy, feed.sides), ...grain.ctes].join(",\n")}\nSELECT ${grain.key} AS row_key, ${list.join(", ")}\nFROM ${grain.from}\nORDER BY ${grain.order}`;
   const expressionOf = new Map(columns.map((name, index) => [name, expressions[index] ?? "NULL"]));
+  const of = (names: readonly string[]) => names.map((name) => expressionOf.get(name) ?? "NULL");
+  const aliased = (names: readonly string[]) =>
+    of(names).map((expression, index) => `${expression} AS ${names[index]}`);
+  const select = (list: readonly string[]) =>
+    `${[scopedCaptures(policy, feed.sides), ...grain.ctes].join(",\n")}\nSELECT ${list.join(", ")}\nFROM ${grain.from}\nORDER BY ${grain.order}`;
   return {
-    sql: select(columns.map((name) => `${expressionOf.get(name)} AS ${name}`)),
-    packed: (groups) =>
-      select(
-        groups.map(
-          (names, index) => `${joinedCells(names.map((name) => expressionOf.get(name) ?? "NULL"))} AS g${index}`,
-        ),
-      ),
+    sql: select([`${grain.key} AS row_key`, ...aliased(columns)]),
+    packed: ({ beside, cells, alone }) =>
+      select([`${packedRow(grain.key, of(beside), of(cells))} AS packed`, ...aliased(alone)]),
     columns,
   };
 }
 
-/** One expression of several; a single one is left as it is. */
-function joinedCells(expressions: readonly string[]): string {
-  const [first, ...more] = expressions;
-  if (more.length === 0) return first ?? "NULL";
-  const texts = expressions.map((expression) => `coalesce(CAST(${expression} AS VARCHAR), '')`);
-  return `concat(${texts.join(`, chr(${cellSeparator.charCodeAt(0)}), `)})`;
+function packedRow(key: string, beside: readonly string[], cells: readonly string[]): string {
+  const separator = (text: string) => `chr(${text.charCodeAt(0)})`;
+  const joined = (expressions: readonly string[]) =>
+    expressions.flatMap((expression, index) => [
+      ...(index === 0 ? [] : [separator(cellSeparator)]),
+      `coalesce(CAST(${expression} AS VARCHAR), '')`,
+    ]);
+  return `concat(${[key, separator(partOfRow), ...joined(beside), separator(partOfRow), ...joined(cells)].join(", ")})`;
 }

@@ -1,16 +1,17 @@
 /**
  * CSV of a slice: a header and one line a row, gzipped; where a feed asks, also one file per source AS. A chunk is
- * worked column by column ({@link columnWriter}), or in packed columns ({@link packedLines}), and its lines are joined
+ * worked column by column ({@link columnWriter}), or packed ({@link packedLines}), and its lines are joined
  * from finished cells: the same bytes as csv-stringify gives for the rows (a test compares them), in a part of its time.
  *
  * @see RFC 4180 (CRLF, header).
  */
 import { rm } from "node:fs/promises";
+import type { Packed } from "../feed/slice.ts";
 import type { Chunk } from "../model.ts";
 import { type ArtifactFile, openArtifact } from "./artifact.ts";
 import { numberOf } from "./cells.ts";
 import { columnWriter, headerLine } from "./csv-cells.ts";
-import { packedForCsv, packedLines } from "./csv-packed.ts";
+import { packedLines } from "./csv-packed.ts";
 import { AsFiles } from "./csv-split.ts";
 import { checkShape, fileStem, type RenderContext, type RenderedArtifact, type Renderer } from "./render.ts";
 import { rowIds } from "./row-id.ts";
@@ -24,9 +25,8 @@ export const csvMediaType = "text/csv; charset=utf-8; header=present";
 class CsvRenderer implements Renderer {
   readonly notes: readonly string[] = [];
   readonly #context: RenderContext;
-  readonly #cells: (chunk: Chunk) => readonly string[];
+  readonly #lines: (chunk: Chunk) => readonly string[];
   readonly #width: number;
-  readonly #rowId: (key: string) => string;
   readonly #header: string;
   readonly #asColumn: number;
   readonly #split: AsFiles | undefined;
@@ -34,11 +34,10 @@ class CsvRenderer implements Renderer {
   readonly #finished: RenderedArtifact[] = [];
   #rows = 0;
 
-  constructor(context: RenderContext, packed: boolean) {
+  constructor(context: RenderContext, packed?: Packed) {
     this.#context = context;
-    this.#cells = packed ? packedLines(context) : linesByColumn(context);
-    this.#width = packed ? packedForCsv(context.columns).length : context.columns.length;
-    this.#rowId = rowIds(context.siteKey, context.feed);
+    this.#lines = packed ? linesOfPacked(context, packed) : linesByColumn(context);
+    this.#width = packed ? packed.alone.length : context.columns.length;
     this.#header = `${headerLine(["row_id", ...context.columns, "tlp"])}\r\n`;
     this.#asColumn = context.columns.indexOf("source_asn") + 1;
     this.#split =
@@ -83,33 +82,47 @@ class CsvRenderer implements Renderer {
     return file;
   }
 
-  #lines(chunk: Chunk): readonly string[] {
-    const keys = chunk.columns[0] ?? [];
-    const end = `,${this.#context.tlp}\r\n`;
-    return this.#cells(chunk).map((cells, row) => `${this.#rowId(String(keys[row]))},${cells}${end}`);
-  }
-
   #asOf(chunk: Chunk, row: number): number | undefined {
     const cell = this.#asColumn === 0 ? null : (chunk.columns[this.#asColumn]?.[row] ?? null);
     return cell === null ? undefined : numberOf(cell);
   }
 }
 
-/** What turns a chunk into the cells of its lines, joined by commas. */
+/** What turns a chunk into its lines. */
 function linesByColumn(context: RenderContext): (chunk: Chunk) => readonly string[] {
+  const rowId = rowIds(context.siteKey, context.feed);
   const writers = context.columns.map((column) => columnWriter(context, column));
   return (chunk) => {
     const columns = writers.map((write, index) => write(chunk.columns[index + 1] ?? []));
-    return Array.from({ length: chunk.rows }, (_, row) => columns.map((column) => column[row]).join(","));
+    const keys = chunk.columns[0] ?? [];
+    const lines = new Array<string>(chunk.rows);
+    const line = new Array<string>(columns.length + 2);
+    line[columns.length + 1] = `${context.tlp}\r\n`;
+    for (let row = 0; row < chunk.rows; row++) {
+      line[0] = rowId(String(keys[row]));
+      for (let column = 0; column < columns.length; column++) line[column + 1] = columns[column]?.[row] ?? "";
+      lines[row] = line.join(",");
+    }
+    return lines;
+  };
+}
+
+function linesOfPacked(context: RenderContext, packed: Packed): (chunk: Chunk) => readonly string[] {
+  const rowId = rowIds(context.siteKey, context.feed);
+  const linesOf = packedLines(context, packed);
+  const end = `,${context.tlp}\r\n`;
+  return (chunk) => {
+    const { keys, cells } = linesOf(chunk);
+    return keys.map((key, row) => `${rowId(key)},${cells[row]}${end}`);
   };
 }
 
 /** Renders `<feed>_<period>_tlp-<label>.csv.gz`, the whole first, then `…_AS<number>.csv.gz` by number and `…_AS-unknown.csv.gz`. An empty slice has its header. */
 export function csvRenderer(context: RenderContext): Renderer {
-  return new CsvRenderer(context, false);
+  return new CsvRenderer(context);
 }
 
-/** The same file of rows that are packed as {@link packedForCsv} says; no files by AS. */
-export function packedCsvRenderer(context: RenderContext): Renderer {
-  return new CsvRenderer(context, true);
+/** The same file of rows that come packed as {@link packedForCsv} says; no files by AS. */
+export function packedCsvRenderer(context: RenderContext, packed: Packed): Renderer {
+  return new CsvRenderer(context, packed);
 }

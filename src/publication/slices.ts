@@ -45,10 +45,11 @@ async function renderRows(job: SliceJob, folder: string, world: SliceWorld): Pro
   const { feed, due } = job;
   const slice = buildSlice(feed, due.policy, due.period, world.benignHosts);
   const context = renderContext(job, slice.columns, folder, world);
-  // Rows that nobody adds up or splits, of the one grain that has millions, come packed.
-  const packed = feed.grain === "capture" && !job.split && job.formats.has("csv") && job.formats.size === 1;
+  // Rows that nobody else reads, of the one grain that has millions of them, come packed.
+  const csvAlone = job.formats.has("csv") && job.formats.size === 1 && !job.split;
+  const packed = csvAlone && feed.grain === "capture" ? packedForCsv(slice.columns) : undefined;
   const renderers = [
-    ...(job.formats.has("csv") ? [packed ? packedCsvRenderer(context) : csvRenderer(context)] : []),
+    ...(job.formats.has("csv") ? [packed ? packedCsvRenderer(context, packed) : csvRenderer(context)] : []),
     ...(job.formats.has("stix") ? [stixRenderer(context)] : []),
   ];
   const { from, to } = due.policy.covers;
@@ -59,7 +60,7 @@ async function renderRows(job: SliceJob, folder: string, world: SliceWorld): Pro
   let rows = 0;
   let total = 0;
   try {
-    const sql = packed ? slice.packed(packedForCsv(slice.columns)) : slice.sql;
+    const sql = packed ? slice.packed(packed) : slice.sql;
     for await (const chunk of world.engine.rows({ captures }, sql)) {
       rows += chunk.rows;
       if (captureColumn > 0) for (const cell of chunk.columns[captureColumn] ?? []) total += Number(cell);
