@@ -8,10 +8,10 @@
  */
 import { createWriteStream } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
+import { dirname } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Store, StoreEntry } from "../store/store.ts";
-import { temporaryFolder, temporaryPath } from "../store/temporary.ts";
 import { readManifest, tipSequence } from "./log.ts";
 import { type Artifact, artifactKey } from "./manifest.ts";
 import type { KeyFinder } from "./sign.ts";
@@ -21,8 +21,8 @@ export interface Judged {
   readonly keyOf: KeyFinder;
   /** The log's newest sequence at that time. */
   readonly tip: number;
-  /** Root of a folder for temporary files. */
-  readonly temporary: string;
+  /** Path for a copy, which is gone afterwards. */
+  readonly copy: string;
 }
 
 /**
@@ -32,10 +32,10 @@ export interface Judged {
  * @throws SpampotsError as the store and {@link readManifest} do; the artifact is there then, unless the store failed.
  */
 export async function deleteUnneeded(store: Store, { key }: StoreEntry, judged: Judged): Promise<boolean> {
+  const { copy } = judged;
   const object = await store.open(key);
   if (object === undefined) return false;
-  await mkdir(temporaryFolder(judged.temporary), { recursive: true });
-  const copy = temporaryPath(judged.temporary);
+  await mkdir(dirname(copy), { recursive: true });
   try {
     await pipeline(Readable.from(object.body), createWriteStream(copy, { flags: "wx" }));
     await store.delete(key);

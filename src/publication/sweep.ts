@@ -13,7 +13,7 @@ import type { Log } from "../log.ts";
 import { dayMs } from "../model.ts";
 import type { Settings } from "../settings.ts";
 import type { Store, StoreEntry } from "../store/store.ts";
-import { sweepTemporary, temporaryFolder } from "../store/temporary.ts";
+import { sweepTemporary, temporaryFolder, temporaryPath } from "../store/temporary.ts";
 import { refuseForeign } from "./behind.ts";
 import { deleteUnneeded } from "./delete-unneeded.ts";
 import type { PublicKey } from "./jwk.ts";
@@ -108,7 +108,7 @@ class SweepRun implements SweepReport {
     const tip = await readTip(place, keyOf);
     if (tip === undefined) return;
     refuseForeign(tip, partner, feed, place);
-    const judged = { keyOf, tip: tip.manifest.sequence, temporary: this.#world.settings.data };
+    const judged = { keyOf, tip: tip.manifest.sequence, copy: temporaryPath(this.#world.settings.data) };
     for (const { fate, entry } of await deadArtifacts(place, keyOf, now)) {
       // What is expired is made no more; all else may be named again at any moment.
       const remove = fate === "expired" ? undefined : () => deleteUnneeded(place, entry, judged);
