@@ -7,7 +7,7 @@ import { appendFile, copyFile, link, mkdir, rename, rm, stat, writeFile } from "
 import { basename, join, relative } from "node:path";
 import type { LineBlock } from "./capture/lines.ts";
 import { parserVersion } from "./capture/message.ts";
-import { fileDigest, spoolBlocks } from "./capture/spool-file.ts";
+import { fileDigest } from "./capture/spool-file.ts";
 import type { Maps } from "./enrich/maps.ts";
 import type { TableSet } from "./enrich/table-load.ts";
 import { SpampotsError } from "./errors.ts";
@@ -222,7 +222,7 @@ async function readSpool(
       .finally(() => running.delete(done));
     running.add(done);
   };
-  for await (const part of spoolBlocks(path)) {
+  for await (const part of world.threads.parts(path)) {
     if (failure !== undefined) throw failure;
     if (part.kind === "header") {
       header = part.header;
@@ -297,7 +297,11 @@ function holdsRepeats(ids: readonly Float64Array[]): boolean {
 }
 
 async function writeRows(folder: string, result: BlockResult): Promise<void> {
-  for (const [key, bytes] of result.rows) await appendFile(join(folder, `${key}.tsv`), bytes);
+  for (const [key, bytes] of result.rows) {
+    await appendFile(join(folder, `${key}.tsv`), bytes);
+    // Given back at once: left to the collector, megabytes of these make it go over everything again and again.
+    bytes.buffer.transfer(0);
+  }
 }
 
 /** Each day's rows become one Parquet file, put under a name that holds its digest. */

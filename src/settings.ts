@@ -54,7 +54,11 @@ export const settingRows: readonly SettingRow[] = [
     fallback: "number of processors, at most 8",
     meaning: "Worker threads for parsing, querying and rendering.",
   },
-  { name: "SPAMPOTS_MEMORY", fallback: "600", meaning: "Megabytes the query engine may use before it spills to disk." },
+  {
+    name: "SPAMPOTS_MEMORY",
+    fallback: "600",
+    meaning: "Megabytes the query engine may use before it spills to disk; at least 256.",
+  },
   { name: "SPAMPOTS_RETAIN_RAW", fallback: "90", meaning: "Days that ingested spool files are kept in done/." },
   { name: "SPAMPOTS_RETAIN_LAKE", fallback: "400", meaning: "Days that captures are kept in the lake." },
   {
@@ -97,6 +101,9 @@ export interface Settings {
 }
 
 const logLevels = ["trace", "debug", "info", "warn", "error", "silent"];
+
+/** With less, DuckDB can't write the Parquet of a sensor's busy day: tried with days of 150,000 rows and one to eight threads. */
+const leastMemoryMb = 256;
 
 /**
  * Reads the environment.
@@ -154,7 +161,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
       deadlineMs: whole("SPAMPOTS_S3_DEADLINE", 60, 1, 3600) * 1000,
     },
     threads: whole("SPAMPOTS_THREADS", Math.min(8, availableParallelism()), 1, 64),
-    memoryMb: whole("SPAMPOTS_MEMORY", 600, 64, 1_000_000),
+    memoryMb: whole("SPAMPOTS_MEMORY", 600, leastMemoryMb, 1_000_000),
     retainRawDays: whole("SPAMPOTS_RETAIN_RAW", 90, 0, 36_500),
     retainLakeDays: whole("SPAMPOTS_RETAIN_LAKE", 400, 1, 36_500),
     logLevel,

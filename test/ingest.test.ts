@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { mapsOf } from "../src/enrich/maps.ts";
 import { type IngestWorld, ingestFile, readFile } from "../src/ingest.ts";
+import { openDuckdb } from "../src/lake/duckdb.ts";
 import { openLog } from "../src/log.ts";
 import { documentationTables, openSite, openWorkshop, temporaryFolder } from "./pipeline.ts";
 
@@ -57,6 +58,29 @@ test("files read before the one before is committed: each is there once, the sam
   assert.deepEqual(await readdir(join(settings.data, ".tmp")), []);
   const [path = ""] = paths;
   assert.equal((await ingestFile(path, world)).outcome, "known");
+});
+
+test("captures with ten thousand recipients of as many domains, and the least memory", async (t) => {
+  const folder = await temporaryFolder(t);
+  const engine = await openDuckdb({ threads: 2, memoryMb: 256, temporary: folder });
+  t.after(() => engine.close());
+  const workshop = await openWorkshop(t, parts);
+  const { settings, lake } = await openSite(t, workshop);
+  const { threads, tables } = workshop.world;
+  const world: IngestWorld = {
+    ...{ settings, lake, engine, threads, tables, maps: parts.maps, sensors: workshop.sensors },
+    log: openLog("silent"),
+  };
+  const many = Array.from({ length: 10_000 }, (_, index) => `a@${`d${index}`.padEnd(60, "x")}.tw`);
+  const [header = "", line = ""] = spoolOf("long", 1).split("\n");
+  const lines = Array.from({ length: 12 }, (_, index) => {
+    const capture = JSON.parse(line);
+    return JSON.stringify({ ...capture, id: `long-${index}`, envelope: { rcpt_to: many } });
+  });
+  const path = join(folder, "long.ndjson");
+  await writeFile(path, [header, ...lines, ...spoolOf("short", 3000).split("\n").slice(1)].join("\n"));
+  const { counts } = await ingestFile(path, world);
+  assert.deepEqual([counts.captures, counts.duplicates, counts.quarantined], [3012, 0, 0]);
 });
 
 test("a file that can't be read leaves nothing behind", async (t) => {

@@ -66,10 +66,15 @@ function offsetMinutes(text: string, at: number): number | undefined {
   return hours < 0 || hours > 23 || minutes < 0 || minutes > 59 ? undefined : sign * (hours * 60 + minutes);
 }
 
-/** `Date.UTC`, which takes the years 0 to 99 for 1900 to 1999, without that. */
+/** Milliseconds since 1970 of a day and time of the Gregorian calendar. `Date.UTC` says the same in six times the time. */
 function utc(year: number, month: number, day: number, hour: number, minute: number, second: number): number {
-  const instant = Date.UTC(year, month - 1, day, hour, minute, second);
-  return year > 99 ? instant : new Date(instant).setUTCFullYear(year);
+  // Years from March on have their leap day at the end; 719468 days are from the 1st of March of the year 0 to 1970.
+  const marchYear = month > 2 ? year : year - 1;
+  const century = Math.floor(marchYear / 100);
+  const monthsSinceMarch = month > 2 ? month - 3 : month + 9;
+  const dayOfYear = Math.floor((153 * monthsSinceMarch + 2) / 5) + day - 1;
+  const days = 365 * marchYear + Math.floor(marchYear / 4) - century + Math.floor(century / 4) + dayOfYear - 719_468;
+  return (((days * 24 + hour) * 60 + minute) * 60 + second) * 1000;
 }
 
 const months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];

@@ -136,8 +136,8 @@ export class LineBlocks {
 export interface Line {
   readonly line: number;
   readonly text: string | undefined;
-  /** All ASCII without a backslash: JSON strings stand in it as they are. */
-  readonly isPlain: boolean;
+  /** The line in UTF-8 where that is all ASCII without a backslash: JSON strings stand in it as they are. */
+  readonly plain: Buffer | undefined;
 }
 
 const backslash = 92;
@@ -156,10 +156,11 @@ export function* linesOf(block: Pick<LineBlock, "firstLine"> & { readonly bytes:
     const end = feed < 0 ? bytes.length : feed;
     const piece = bytes.subarray(at, end);
     at = end + 1;
-    if (!clean && !isUtf8(piece)) yield { line, text: undefined, isPlain: false };
+    if (!clean && !isUtf8(piece)) yield { line, text: undefined, plain: undefined };
     else {
       const text = piece.toString(allPlain ? "latin1" : "utf8");
-      if (text !== "" && text.trim() !== "") yield { line, text, isPlain: allPlain || isPlain(piece) };
+      if (text !== "" && text.trim() !== "")
+        yield { line, text, plain: allPlain || isPlain(piece) ? piece : undefined };
     }
   }
 }

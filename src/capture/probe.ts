@@ -17,8 +17,8 @@ import { Needles, shortestNeedle } from "./probe-needles.ts";
 
 /** Looks for sensors. Time is linear in the text, whatever the number of sensors. */
 export interface SensorPatterns {
-  /** Says whether the text holds an address or a name of a sensor. */
-  hits(text: string): boolean;
+  /** Says whether the text holds an address or a name of a sensor. `encoded` is the same in UTF-8, where that is at hand. */
+  hits(text: string, encoded?: Buffer): boolean;
   /** The same for bytes in ASCII or any charset that keeps ASCII. */
   hitsBytes(bytes: Uint8Array): boolean;
 }
@@ -74,8 +74,10 @@ export function sensorPatterns(sensors: readonly Sensor[]): SensorPatterns {
     return false;
   };
   const scratch = Buffer.allocUnsafeSlow(shortText * 3);
-  const hits = (text: string): boolean => {
-    const bytes = text.length > shortText ? Buffer.from(text) : scratch.subarray(0, scratch.write(text));
+  const bytesOf = (text: string) =>
+    text.length > shortText ? Buffer.from(text) : scratch.subarray(0, scratch.write(text));
+  const hits = (text: string, encoded?: Buffer): boolean => {
+    const bytes = encoded ?? bytesOf(text);
     if (hitsBuffer(bytes)) return true;
     const isAscii = bytes.length === text.length;
     if (text.length > longestFolded || (isAscii && !mayBeDefanged(text))) return false;

@@ -140,12 +140,12 @@ export type SpoolLine =
   | SpoolRecordLine
   | { readonly line: number; readonly error: SpampotsError; readonly text?: string };
 
-/** A line that says something, with its own text: see {@link Line}. */
+/** A line that says something, with its own text and bytes: see {@link Line}. */
 export interface SpoolRecordLine {
   readonly line: number;
   readonly record: SpoolRecord;
   readonly text: string;
-  readonly isPlain: boolean;
+  readonly plain: Buffer | undefined;
 }
 
 /** Reads the lines of a block in order. Empty lines are passed over. */
@@ -156,13 +156,13 @@ export function* spoolRecords(
   for (const line of linesOf(block)) yield readLine(line, sensor);
 }
 
-function readLine({ line, text, isPlain }: Line, sensor: string): SpoolLine {
+function readLine({ line, text, plain }: Line, sensor: string): SpoolLine {
   if (text === undefined) {
     const facts = { path: "", reason: "must be UTF-8" };
     return { line, error: new SpampotsError("bad-line", "A line of a spool file is not UTF-8.", facts) };
   }
   try {
-    return { line, record: parseLine(text, sensor), text, isPlain };
+    return { line, record: parseLine(text, sensor), text, plain };
   } catch (error) {
     if (error instanceof SpampotsError) return { line, error, text };
     throw error;

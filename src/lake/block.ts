@@ -3,6 +3,7 @@
  * wants to know. Runs in worker threads; pure but for the parser's caches.
  */
 import type { MessageParser } from "../capture/message.ts";
+import type { SensorPatterns } from "../capture/probe.ts";
 import { spoolBounds } from "../capture/spool.ts";
 import { type SpoolRecordLine, spoolRecords } from "../capture/spool-file.ts";
 import { remembered } from "../enrich/recent.ts";
@@ -38,7 +39,7 @@ export interface BlockContext {
   readonly attributes: Attributes;
   readonly parser: MessageParser;
   /** True for a text that names a sensor. */
-  readonly hits: (text: string) => boolean;
+  readonly hits: SensorPatterns["hits"];
   /** The same for texts that repeat: see {@link rememberingHits}. */
   readonly shortHits: (text: string) => boolean;
   /** Latest instant a capture of this batch may state. */
@@ -208,23 +209,16 @@ export function rememberingHits(hits: (text: string) => boolean): (text: string)
 }
 
 /** Whether something of a connection and envelope names a sensor. */
-function envelopeHits(line: SpoolRecordLine, record: MessageRecord, { hits, shortHits }: BlockContext): boolean {
-  const start = envelopeStart(line, record);
-  // The texts stand in the line as they are, each in quotes: they can't hold what it doesn't. Addresses change their form.
-  if (start >= 0 && !hits(line.text.slice(start)) && !shortHits(record.request?.ip ?? "")) return false;
+function envelopeHits({ text, plain: bytes }: SpoolRecordLine, record: MessageRecord, context: BlockContext): boolean {
+  const { hits, shortHits } = context;
+  // The texts stand in a plain line as they are, each in quotes: they can't hold what it doesn't. Addresses change their form.
+  const isQuick = bytes !== undefined && text.length <= longestQuick && record.message === undefined && !isCut(record);
+  if (isQuick && !hits(text, bytes) && !shortHits(record.request?.ip ?? "")) return false;
   return hits(envelopeText(record));
 }
 
-/** Longer lines aren't searched as they are. */
-const longestPlainLine = 65_536;
-
-/** Where envelope and request begin in a line that holds their texts unchanged; -1 in any other. */
-function envelopeStart({ text, isPlain }: SpoolRecordLine, record: MessageRecord): number {
-  if (!isPlain || text.length > longestPlainLine || record.message !== undefined || isCut(record)) return -1;
-  const envelope = text.indexOf('"envelope"');
-  const request = text.indexOf('"request"');
-  return request < 0 ? envelope : Math.min(envelope, request);
-}
+/** Longer lines aren't searched as they are: what they hold beside an envelope would take too long. */
+const longestQuick = 65_536;
 
 /** A text may have been cut: it may end with what was the beginning of something else. */
 function isCut({ helo = "", mailFrom = "", request, rcptTo }: MessageRecord): boolean {

@@ -146,6 +146,9 @@ function cellOf(value: DuckDBValue): Cell {
   return String(value);
 }
 
+/** Bytes of a row of text: ten thousand recipients of as many long domains. */
+const longestRow = 8_388_608;
+
 /** Reads the tab-separated rows: no quoting, since no text of the lake holds a control character. */
 function readRows({ dataset, from, facts }: ParquetJob): string {
   const { batch, generation, sensor, parser } = facts;
@@ -165,7 +168,7 @@ function readRows({ dataset, from, facts }: ParquetJob): string {
     const split = `split(${name}, chr(${listSeparator.charCodeAt(0)}))`;
     return `CASE WHEN ${name} IS NULL THEN CAST([] AS ${type}) ELSE CAST(${split} AS ${type}) END AS ${name}`;
   });
-  return `SELECT ${select.join(", ")}, line FROM read_csv(${text(from)}, auto_detect=false, header=false, delim='\t', quote='', escape='', nullstr=${text(nullCell)}, new_line='\\n', max_line_size=8388608, columns={'line': 'BIGINT', ${types.join(", ")}})`;
+  return `SELECT ${select.join(", ")}, line FROM read_csv(${text(from)}, auto_detect=false, header=false, delim='\t', quote='', escape='', nullstr=${text(nullCell)}, new_line='\\n', max_line_size=${longestRow}, buffer_size=${2 * longestRow}, columns={'line': 'BIGINT', ${types.join(", ")}})`;
 }
 
 const parquetOptions = `(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${rowGroupRows})`;

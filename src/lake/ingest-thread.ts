@@ -11,7 +11,7 @@ import type { BlockAnswer, BlockWork, ThreadFacts } from "./threads.ts";
 const { tables, maps, sensors } = workerData as ThreadFacts;
 const attributes = createEnricher(tables, maps);
 const patterns = sensorPatterns(sensors);
-const hits = (text: string) => patterns.hits(text);
+const { hits } = patterns;
 const shortHits = rememberingHits(hits);
 
 // A file may hold nothing but bad lines. Each is an error, of which nobody sees the stack, and that is most of its cost.

@@ -1,14 +1,16 @@
 /**
- * Threads that turn blocks of spool lines into rows. The main thread reads, hashes and writes; each thread parses and
- * enriches whole blocks. Results come back in any order; blocks waiting are bounded.
+ * Threads that turn spool files into rows: one reads, hashes and cuts into blocks, the others parse and enrich whole
+ * blocks; the main thread writes. Results come back in any order; blocks waiting are bounded.
  */
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
+import type { SpoolPart } from "../capture/spool-file.ts";
 import type { SharedTables } from "../enrich/attribution.ts";
 import type { Maps } from "../enrich/maps.ts";
 import { SpampotsError } from "../errors.ts";
 import type { Sensor } from "../model.ts";
 import type { BlockResult } from "./block.ts";
+import { openReader } from "./reading.ts";
 
 /** What every thread is started with. */
 export interface ThreadFacts {
@@ -21,7 +23,7 @@ export interface ThreadFacts {
 export interface BlockWork {
   readonly id: number;
   readonly firstLine: number;
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly sensor: string;
   readonly latest: number;
 }
@@ -29,6 +31,8 @@ export interface BlockWork {
 export type BlockAnswer = { readonly id: number } & ({ readonly result: BlockResult } | { readonly failure: string });
 
 export interface Threads {
+  /** The parts of a spool file: see `spoolBlocks`. */
+  parts(path: string): AsyncIterable<SpoolPart>;
   /** Resolves when a thread has made rows of the block. The block's memory is given away. */
   rows(work: Omit<BlockWork, "id">): Promise<BlockResult>;
   close(): Promise<void>;
@@ -41,6 +45,7 @@ interface Waiting {
 
 /** Starts `count` threads when the first block comes. */
 export function openThreads(count: number, facts: ThreadFacts): Threads {
+  const reader = openReader();
   const waiting = new Map<number, Waiting>();
   const workers: { worker: Worker; busy: number }[] = [];
   let last = 0;
@@ -66,6 +71,7 @@ export function openThreads(count: number, facts: ThreadFacts): Threads {
     return entry;
   };
   return {
+    parts: (path) => reader.parts(path),
     rows(work) {
       const idle = workers.find((entry) => entry.busy === 0);
       const least = workers.toSorted((a, b) => a.busy - b.busy)[0];
@@ -75,12 +81,11 @@ export function openThreads(count: number, facts: ThreadFacts): Threads {
       const id = last;
       return new Promise((resolve, reject) => {
         waiting.set(id, { resolve, reject });
-        const bytes = new Uint8Array(work.bytes);
-        entry.worker.postMessage({ ...work, id, bytes } satisfies BlockWork, [bytes.buffer]);
+        entry.worker.postMessage({ ...work, id } satisfies BlockWork, [work.bytes.buffer]);
       });
     },
     async close() {
-      await Promise.all(workers.map(({ worker }) => worker.terminate()));
+      await Promise.all([reader.close(), ...workers.map(({ worker }) => worker.terminate())]);
     },
   };
 }
