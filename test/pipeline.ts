@@ -37,7 +37,7 @@ import type { Store } from "../src/store/store.ts";
 export const projectRoot = resolve(import.meta.dirname, "..");
 
 /** The key pair of RFC 8037 appendix A: published, so that nobody takes it for a secret. */
-const testKey = {
+export const testKey = {
   kty: "OKP",
   crv: "Ed25519",
   x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",

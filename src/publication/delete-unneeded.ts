@@ -14,6 +14,7 @@ import { pipeline } from "node:stream/promises";
 import type { Store, StoreEntry } from "../store/store.ts";
 import { readManifest, tipSequence } from "./log.ts";
 import { type Artifact, artifactKey } from "./manifest.ts";
+import { putArtifact } from "./put-artifacts.ts";
 import type { KeyFinder } from "./sign.ts";
 
 /** What was known when the artifact was found to be unneeded. */
@@ -41,14 +42,7 @@ export async function deleteUnneeded(store: Store, { key }: StoreEntry, judged: 
     await store.delete(key);
     const named = await namedSince(store, key, judged);
     if (named === undefined) return true;
-    await store.putFile(
-      key,
-      { path: copy, bytes: object.bytes },
-      {
-        contentType: named.media_type,
-        ...(named.content_encoding === undefined ? {} : { contentEncoding: named.content_encoding }),
-      },
-    );
+    await putArtifact(store, named, { path: copy, bytes: object.bytes });
     return false;
   } finally {
     await rm(copy, { force: true });

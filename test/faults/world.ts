@@ -18,7 +18,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { importTable } from "../../src/enrich/table-import.ts";
 import { newKeys } from "../../src/publication/keys.ts";
 import { openDiskStore } from "../../src/store/disk.ts";
-import { documentationTables, projectRoot } from "../pipeline.ts";
+import { documentationTables, projectRoot, testKey } from "../pipeline.ts";
 
 /** The clock of every run: the three days of captures are over, and their feeds due. */
 export const now = "2026-11-12T08:00:00Z";
@@ -26,17 +26,6 @@ export const now = "2026-11-12T08:00:00Z";
 /** Days of the captures, and the sensors that took them. */
 export const days = ["2026-11-09", "2026-11-10", "2026-11-11"];
 export const sensorIds = ["pot-1", "pot-2"];
-
-/** The key pair of RFC 8037 appendix A: published, so that nobody takes it for a secret. */
-const testKey = {
-  kty: "OKP",
-  crv: "Ed25519",
-  x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
-  kid: "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
-  alg: "EdDSA",
-  use: "sig",
-  d: "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
-};
 
 const sensorsFile = JSON.stringify({
   sensors: sensorIds.map((id, index) => ({
