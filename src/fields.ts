@@ -159,7 +159,7 @@ const fieldList: readonly Field[] = [
     aggregates: "count of distinct connections",
     also: { intelmq: "extra.connections" },
   }),
-  field("sensors", "text", "partner", "How many sensors saw it: 1, 2-4 or 5+.", {
+  field("sensors", "text", "partner", "How many sensors saw it: 1, 2 to 4, or 5 or more.", {
     aggregates: "count of distinct sensors, in three classes",
     also: { intelmq: "extra.sensors" },
   }),

@@ -41,7 +41,7 @@ export function sourceSlice({ feed, filtered }: SliceContext): GrainSql {
       captures: "days.captures",
       recipients: "days.recipients",
       connections: "days.connections",
-      sensors: "CASE WHEN days.sensors >= 5 THEN '5+' WHEN days.sensors >= 2 THEN '2-4' ELSE '1' END",
+      sensors: "CASE WHEN days.sensors >= 5 THEN '5 or more' WHEN days.sensors >= 2 THEN '2 to 4' ELSE '1' END",
       target_economies: "targets.pairs",
       exemplars: "days.exemplars",
       classification_type: "'spam'",

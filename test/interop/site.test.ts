@@ -67,10 +67,10 @@ test("STIX parts of a simulated site pass the OASIS validator, python-stix2 and 
 });
 
 test("a spreadsheet shows every cell as text, and runs none", async () => {
-  const [sources] = (await artifacts(".csv.gz")).filter(
+  const sources = (await artifacts(".csv.gz")).filter(
     (path) => path.includes("twcert-cc/spam-sources") && !path.includes("_AS"),
   );
-  assert.ok(sources);
+  assert.ok(sources.length > 1);
   const hostile = join(folder, "hostile");
   await mkdir(hostile);
   const context = contextOf("capture", hostile);
@@ -92,7 +92,7 @@ test("a spreadsheet shows every cell as text, and runs none", async () => {
   }));
   const [made] = await render(csvRenderer(context), context.columns, rows);
   assert.ok(made);
-  for (const path of [sources, made.path]) {
+  for (const path of [...sources, made.path]) {
     const plain = join(folder, "sheet.csv");
     await writeFile(plain, gunzipSync(await readFile(path)));
     const office = [

@@ -134,7 +134,7 @@ export function sourceRows(slice: Slice, captures: readonly Seen[]): ModelRow[] 
       captures: list.length,
       recipients: sum(list.map((one) => one.recipients)),
       connections: connections.length,
-      sensors: sensors >= 5 ? "5+" : sensors >= 2 ? "2-4" : "1",
+      sensors: sensors >= 5 ? "5 or more" : sensors >= 2 ? "2 to 4" : "1",
       target_economies: top(economies, 5),
       exemplars: byTime.slice(0, slice.exemplars).map((one) => [one.connectedAt, one.port, one.abused]),
       classification_type: "spam",

@@ -123,7 +123,7 @@ function sourceRows(count: number): MadeRow[] {
         captures: n === 3 ? 4_000_000_000n : 10 + n,
         recipients: 100 + n,
         connections: 3,
-        sensors: "2-4",
+        sensors: "2 to 4",
         target_economies: "JP:5;US:6",
         exemplars: exemplars.length === 0 ? null : exemplars,
         classification_type: "spam",
