@@ -161,7 +161,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
       deadlineMs: whole("SPAMPOTS_S3_DEADLINE", 60, 1, 3600) * 1000,
     },
     threads: whole("SPAMPOTS_THREADS", Math.min(8, availableParallelism()), 1, 64),
-    memoryMb: whole("SPAMPOTS_MEMORY", 600, leastMemoryMb, 1_000_000),
+    memoryMb: whole("SPAMPOTS_MEMORY", 512, leastMemoryMb, 1_000_000),
     retainRawDays: whole("SPAMPOTS_RETAIN_RAW", 90, 0, 36_500),
     retainLakeDays: whole("SPAMPOTS_RETAIN_LAKE", 400, 1, 36_500),
     logLevel,

@@ -6,6 +6,7 @@
  * @see docs/fields.md for the columns and the rules behind them
  */
 import { SpampotsError } from "../errors.ts";
+import { fields } from "../fields.ts";
 import type { Period, Side } from "../model.ts";
 import { type Feed, filterColumns } from "./feeds.ts";
 import { type Policy, withheldColumns } from "./policy.ts";
@@ -41,18 +42,17 @@ export interface SliceContext {
 export interface Slice {
   readonly sql: string;
   readonly columns: readonly string[];
-  /** The same rows, several times faster to read where there are millions: see {@link Packed}. */
+  /** The same rows as CSV wants them: see {@link Packed}. */
   packed(how: Packed): string;
 }
 
 /**
- * How rows are packed: the first column is one text of key, cells {@link beside} it and the row's {@link cells}, NULL as
- * nothing, parts separated by {@link partOfRow} and cells by {@link cellSeparator}; then come the columns that stay
- * {@link alone}.
+ * How rows are packed: the first column is one text of key, cells {@link beside} it and all cells of the row in the feed's
+ * order, each as it stands in CSV but for quotes and escapes, NULL as nothing; parts are separated by {@link partOfRow}
+ * and cells by {@link cellSeparator}. Then come the columns that are asked for {@link alone}, too; `row_key` is the key.
  */
 export interface Packed {
   readonly beside: readonly string[];
-  readonly cells: readonly string[];
   readonly alone: readonly string[];
 }
 
@@ -106,26 +106,45 @@ export function buildSlice(feed: Feed, policy: Policy, period: Period, benignHos
     if (name === "redacted") return redacted.length > 0 ? `concat_ws(';', ${redacted.join(", ")})` : "''";
     return withheld.has(name) ? "NULL" : (grain.columns[name] ?? "NULL");
   });
-  const expressionOf = new Map(columns.map((name, index) => [name, expressions[index] ?? "NULL"]));
-  const of = (names: readonly string[]) => names.map((name) => expressionOf.get(name) ?? "NULL");
-  const aliased = (names: readonly string[]) =>
-    of(names).map((expression, index) => `${expression} AS ${names[index]}`);
+  const expressionOf = new Map([
+    ["row_key", grain.key],
+    ...columns.map((name, index) => [name, expressions[index] ?? "NULL"] as const),
+  ]);
+  const of = (name: string) => expressionOf.get(name) ?? "NULL";
+  const aliased = (names: readonly string[]) => names.map((name) => `${of(name)} AS ${name}`);
+  const texts = (names: readonly string[]) => names.map((name) => textOf(name, of(name)));
   const select = (list: readonly string[]) =>
     `${[scopedCaptures(policy, feed.sides), ...grain.ctes].join(",\n")}\nSELECT ${list.join(", ")}\nFROM ${grain.from}\nORDER BY ${grain.order}`;
   return {
-    sql: select([`${grain.key} AS row_key`, ...aliased(columns)]),
-    packed: ({ beside, cells, alone }) =>
-      select([`${packedRow(grain.key, of(beside), of(cells))} AS packed`, ...aliased(alone)]),
+    sql: select(aliased(["row_key", ...columns])),
+    packed: ({ beside, alone }) =>
+      select([`${packedRow(grain.key, texts(beside), texts(columns))} AS packed`, ...aliased(alone)]),
     columns,
   };
 }
 
+/** A column's cell as the text that stands in CSV. `publication/cells.ts` makes the same of cells that come by column. */
+function textOf(column: string, expression: string): string {
+  if (expression === "NULL") return "CAST(NULL AS VARCHAR)";
+  switch (fields.get(column)?.type) {
+    case "instant":
+      return `instant_text(${expression})`;
+    case "day":
+      return `day_text(${expression})`;
+    case "exemplars":
+      return `array_join(transform(${expression}, x -> instant_text(x.instant) || '|' || CAST(x.port AS VARCHAR) || '|' || CAST(x.abused AS VARCHAR)), ';')`;
+    default:
+      return `CAST(${expression} AS VARCHAR)`;
+  }
+}
+
+/** `parts` are texts. */
 function packedRow(key: string, beside: readonly string[], cells: readonly string[]): string {
   const separator = (text: string) => `chr(${text.charCodeAt(0)})`;
   const joined = (expressions: readonly string[]) =>
     expressions.flatMap((expression, index) => [
       ...(index === 0 ? [] : [separator(cellSeparator)]),
-      `coalesce(CAST(${expression} AS VARCHAR), '')`,
+      `coalesce(${expression}, '')`,
     ]);
   return `concat(${[key, separator(partOfRow), ...joined(beside), separator(partOfRow), ...joined(cells)].join(", ")})`;
 }

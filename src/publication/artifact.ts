@@ -1,29 +1,34 @@
 /**
- * A compressed file as it is written: text in; a gzip file, sizes and digests out. zlib compresses on a thread of its
- * own while the caller makes the next text; memory is a few blocks.
+ * A compressed file as it is written: text or bytes in; a gzip file, sizes and digests out. Content is cut into blocks of a
+ * fixed size; threads of Node's pool compress several at once while the caller makes the next, and what they give is
+ * written in order. So the file depends on its content alone, and memory is a few blocks.
  *
- * zlib is given blocks of a fixed size, so that the file can't depend on the pieces the text came in. The header holds
- * neither time, name nor system. One member, since browsers and curl read no second one.
+ * The blocks are one member, since browsers and curl read no second one: each but the last ends at a byte's edge without
+ * ending the deflate stream. The header holds neither time, name nor system.
  *
- * @see RFC 1952 §2.3 (member format)
+ * @see RFC 1951 §3.2.4 (empty stored blocks end at an edge), RFC 1952 §2.3 (member format); `docs/decisions/0012`
  */
 import { createHash } from "node:crypto";
-import { once } from "node:events";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
-import { createGzip } from "node:zlib";
+import { promisify } from "node:util";
+import { constants, crc32, deflateRaw } from "node:zlib";
 import { SpampotsError } from "../errors.ts";
 import type { RenderedArtifact } from "./render.ts";
 
-/** Bytes of content in a block: small enough to stay in a processor's cache from text to hash to zlib. */
-const blockBytes = 1 << 16;
+/** Bytes of content in a block: enough that what a block can't refer back to costs nothing to speak of. */
+const blockBytes = 1 << 20;
 
-/** Bytes that may wait for zlib before a writer has to. */
-const waitingBytes = 1 << 20;
+/** Blocks on their way: as many as Node's pool has threads. */
+const mostPending = 4;
 
 /** Level 3: at 0.9x the speed of level 1 a twentieth smaller; level 6 halves the speed for another twentieth. */
-export const gzipOptions = { level: 3, memLevel: 9, chunkSize: 1 << 16, highWaterMark: waitingBytes };
+export const gzipOptions = { level: 3, memLevel: 9 };
+
+/** Room for what a block comes to, whatever it holds, so that it comes back in one piece. */
+const mostCompressed = (bytes: number) => bytes + (bytes >> 8) + 1024;
+
+const compress = promisify(deflateRaw);
 
 /** Place of the byte that names the operating system, and its value for "unknown". */
 const [systemOffset, unknownSystem] = [9, 0xff];
@@ -34,6 +39,9 @@ export function hideSystem<Bytes extends Uint8Array>(beginning: Bytes): Bytes {
   return beginning;
 }
 
+/** ID1, ID2, method deflate, no flags, no time, no extra flags, system. */
+const memberHeader = hideSystem(Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0));
+
 const encoder = new TextEncoder();
 
 /** What a finished artifact says beside sizes and digests. */
@@ -41,8 +49,8 @@ export type ArtifactFacts = Pick<RenderedArtifact, "rows" | "objects" | "part">;
 
 /** One artifact being written. After a rejection only `abort` may be called. */
 export interface ArtifactFile {
-  /** Appends well-formed text. @throws SpampotsError `disk-failed` */
-  write(text: string): Promise<void>;
+  /** Appends well-formed text, or bytes, which may change afterwards. @throws SpampotsError `disk-failed` */
+  write(content: string | Uint8Array): Promise<void>;
   /** Completes and flushes the file. @throws SpampotsError `disk-failed` */
   finish(facts: ArtifactFacts): Promise<RenderedArtifact>;
   /** Closes and deletes the file, finished or not. Never throws. */
@@ -60,14 +68,14 @@ export const diskFailed = (path: string, cause: unknown) =>
 class GzipFile implements ArtifactFile {
   readonly #file: FileHandle;
   readonly #naming: Pick<RenderedArtifact, "name" | "mediaType" | "path">;
-  readonly #gzip = createGzip(gzipOptions);
-  /** Settles when the last compressed byte is in the file. */
-  readonly #stored: Promise<void>;
   readonly #content = createHash("sha256");
   readonly #compressed = createHash("sha256");
+  /** Blocks that are being compressed or wait for those before them; each settles when it is in the file. */
+  readonly #pending: Promise<void>[] = [];
+  #crc = 0;
   #contentBytes = 0;
   #bytes = 0;
-  #block = Buffer.allocUnsafeSlow(blockBytes);
+  #block: Buffer<ArrayBuffer> | undefined;
   #filled = 0;
   /** Blocks that were used and may be filled again. */
   readonly #spare: Buffer<ArrayBuffer>[] = [];
@@ -75,25 +83,28 @@ class GzipFile implements ArtifactFile {
   constructor(file: FileHandle, naming: Pick<RenderedArtifact, "name" | "mediaType" | "path">) {
     this.#file = file;
     this.#naming = naming;
-    this.#stored = this.#store();
-    // Whoever awaits it meets the error; until then it isn't an unhandled one.
-    this.#stored.catch(() => undefined);
+    this.#queue(this.#append(memberHeader));
   }
 
-  async write(text: string): Promise<void> {
-    for (let rest = text; rest !== ""; ) {
-      const { read, written } = encoder.encodeInto(rest, this.#block.subarray(this.#filled));
-      this.#filled += written;
-      rest = read === rest.length ? "" : rest.slice(read);
+  async write(content: string | Uint8Array): Promise<void> {
+    for (let rest = content; rest.length > 0; ) {
+      const room = this.#room();
+      const taken = typeof rest === "string" ? encoder.encodeInto(rest, room) : copyInto(rest, room);
+      this.#filled += taken.written;
       // What is left didn't fit: the block is full.
-      if (rest !== "") await this.#sendBlock();
+      rest = taken.read === rest.length ? "" : rest.slice(taken.read);
+      if (rest.length > 0) await this.#sendBlock(constants.Z_SYNC_FLUSH);
     }
   }
 
   async finish(facts: ArtifactFacts): Promise<RenderedArtifact> {
-    if (this.#filled > 0) await this.#sendBlock();
-    this.#gzip.end();
-    await this.#stored;
+    this.#room();
+    await this.#sendBlock(constants.Z_FINISH);
+    await Promise.all(this.#pending);
+    const trailer = Buffer.alloc(8);
+    trailer.writeUInt32LE(this.#crc, 0);
+    trailer.writeUInt32LE(this.#contentBytes % 2 ** 32, 4);
+    await this.#append(trailer);
     try {
       await this.#file.sync();
       await this.#file.close();
@@ -112,37 +123,60 @@ class GzipFile implements ArtifactFile {
   }
 
   async abort(): Promise<void> {
-    this.#gzip.destroy();
-    await this.#stored.catch(() => undefined);
+    await Promise.allSettled(this.#pending);
     await this.#file.close().catch(() => undefined);
     await rm(this.#naming.path, { force: true }).catch(() => undefined);
   }
 
-  async #sendBlock(): Promise<void> {
-    const buffer = this.#block;
-    const block = buffer.subarray(0, this.#filled);
-    this.#content.update(block);
-    this.#contentBytes += block.length;
-    const ready = this.#gzip.write(block, () => this.#spare.push(buffer));
-    if (!ready) await Promise.race([once(this.#gzip, "drain"), this.#stored]);
-    this.#block = this.#spare.pop() ?? Buffer.allocUnsafeSlow(blockBytes);
-    this.#filled = 0;
+  /** Where the next content goes. */
+  #room(): Uint8Array {
+    this.#block ??= this.#spare.pop() ?? Buffer.allocUnsafeSlow(blockBytes);
+    return this.#block.subarray(this.#filled);
   }
 
-  async #store(): Promise<void> {
+  async #sendBlock(finishFlush: number): Promise<void> {
+    const block = this.#block;
+    if (block === undefined) return;
+    const content = block.subarray(0, this.#filled);
+    this.#block = undefined;
+    this.#filled = 0;
+    this.#content.update(content);
+    this.#crc = crc32(content, this.#crc);
+    this.#contentBytes += content.length;
+    const before = this.#pending.at(-1);
+    const stored = compress(content, { ...gzipOptions, chunkSize: mostCompressed(content.length), finishFlush }).then(
+      async (bytes) => {
+        this.#spare.push(block);
+        await before;
+        await this.#append(bytes);
+      },
+    );
+    this.#queue(stored);
+    if (this.#pending.length > mostPending) await this.#pending.shift();
+  }
+
+  #queue(stored: Promise<void>): void {
+    // Whoever awaits it meets the error; until then it isn't an unhandled one.
+    stored.catch(() => undefined);
+    this.#pending.push(stored);
+  }
+
+  async #append(bytes: Uint8Array): Promise<void> {
+    this.#compressed.update(bytes);
+    this.#bytes += bytes.length;
     try {
-      await pipeline(this.#gzip, async (chunks: AsyncIterable<Buffer>) => {
-        for await (const chunk of chunks) {
-          if (this.#bytes === 0) hideSystem(chunk);
-          this.#compressed.update(chunk);
-          this.#bytes += chunk.length;
-          await this.#file.writeFile(chunk);
-        }
-      });
+      await this.#file.writeFile(bytes);
     } catch (cause) {
       throw diskFailed(this.#naming.path, cause);
     }
   }
+}
+
+/** As `TextEncoder.encodeInto` does for text. */
+function copyInto(from: Uint8Array, room: Uint8Array): { read: number; written: number } {
+  const taken = Math.min(from.length, room.length);
+  room.set(from.subarray(0, taken));
+  return { read: taken, written: taken };
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Cells as text, the same in CSV and STIX: instants in whole seconds UTC, days, exemplars. Pure.
+ * Cells as text, as the engine packs them for CSV (`feed/slice.ts`): instants in whole seconds UTC, days, exemplars. Pure.
  *
  * @see RFC 3339 §5.6; `fields.md` (Forms).
  */
@@ -69,11 +69,4 @@ export function exemplarsOf(cell: Cell): readonly Exemplar[] {
     const parts = typeof entry === "object" && entry !== null ? entry : [];
     return { instant: numberOf(parts[0]), sourcePort: numberOf(parts[1]), abusedPort: numberOf(parts[2]) };
   });
-}
-
-/** `2026-11-10T03:12:44Z|40001|1080;…` */
-export function exemplarsText(exemplars: readonly Exemplar[]): string {
-  return exemplars
-    .map(({ instant, sourcePort, abusedPort }) => `${instantText(instant)}|${sourcePort}|${abusedPort}`)
-    .join(";");
 }

@@ -1,23 +1,19 @@
 /**
- * CSV of a slice: a header and one line a row, gzipped; where a feed asks, also one file per source AS. A chunk is
- * worked column by column ({@link columnWriter}), or packed ({@link packedLines}), and its lines are joined
- * from finished cells: the same bytes as csv-stringify gives for the rows (a test compares them), in a part of its time.
+ * CSV of a slice: a header and one line a row, gzipped; where a feed asks, also one file per source AS.
  *
  * @see RFC 4180 (CRLF, header).
  */
 import { rm } from "node:fs/promises";
-import type { Packed } from "../feed/slice.ts";
-import type { Chunk } from "../model.ts";
+import type { Cell, Chunk } from "../model.ts";
 import { type ArtifactFile, openArtifact } from "./artifact.ts";
 import { numberOf } from "./cells.ts";
-import { columnWriter, headerLine } from "./csv-cells.ts";
-import { packedLines } from "./csv-packed.ts";
+import { headerLine } from "./csv-cells.ts";
+import { type Lines, lineWriter } from "./csv-lines.ts";
 import { AsFiles } from "./csv-split.ts";
-import { checkShape, fileStem, type RenderContext, type RenderedArtifact, type Renderer } from "./render.ts";
-import { rowIds } from "./row-id.ts";
+import { fileStem, type RenderContext, type RenderedArtifact, type Renderer } from "./render.ts";
 
 export { unescapeCell } from "./csv-cells.ts";
-export { packedForCsv } from "./csv-packed.ts";
+export { besideForCsv } from "./csv-lines.ts";
 
 /** Media type of the uncompressed file. @see RFC 4180 §3, RFC 7111 */
 export const csvMediaType = "text/csv; charset=utf-8; header=present";
@@ -25,8 +21,7 @@ export const csvMediaType = "text/csv; charset=utf-8; header=present";
 class CsvRenderer implements Renderer {
   readonly notes: readonly string[] = [];
   readonly #context: RenderContext;
-  readonly #lines: (chunk: Chunk) => readonly string[];
-  readonly #width: number;
+  readonly #lines: (rows: readonly Cell[]) => Lines;
   readonly #header: string;
   readonly #asColumn: number;
   readonly #split: AsFiles | undefined;
@@ -34,12 +29,11 @@ class CsvRenderer implements Renderer {
   readonly #finished: RenderedArtifact[] = [];
   #rows = 0;
 
-  constructor(context: RenderContext, packed?: Packed) {
+  constructor(context: RenderContext, alone: readonly string[]) {
     this.#context = context;
-    this.#lines = packed ? linesOfPacked(context, packed) : linesByColumn(context);
-    this.#width = packed ? packed.alone.length : context.columns.length;
+    this.#lines = lineWriter(context);
     this.#header = `${headerLine(["row_id", ...context.columns, "tlp"])}\r\n`;
-    this.#asColumn = context.columns.indexOf("source_asn") + 1;
+    this.#asColumn = alone.indexOf("source_asn") + 1;
     this.#split =
       context.splitBy === undefined
         ? undefined
@@ -47,13 +41,12 @@ class CsvRenderer implements Renderer {
   }
 
   async write(chunk: Chunk): Promise<void> {
-    checkShape(this.#context, chunk, this.#width);
-    const lines = this.#lines(chunk);
-    this.#rows += lines.length;
+    const lines = this.#lines(chunk.columns[0] ?? []);
+    this.#rows += chunk.rows;
     const whole = await this.#file();
-    await whole.write(lines.join(""));
+    await whole.write(lines.bytes);
     if (this.#split === undefined) return;
-    for (const [row, line] of lines.entries()) this.#split.add(this.#asOf(chunk, row), line);
+    this.#addTo(this.#split, lines, chunk);
     await this.#split.relieve();
   }
 
@@ -82,47 +75,23 @@ class CsvRenderer implements Renderer {
     return file;
   }
 
+  #addTo(split: AsFiles, { bytes, ends }: Lines, chunk: Chunk): void {
+    for (const [row, end] of ends.entries())
+      split.add(this.#asOf(chunk, row), bytes.toString("utf8", ends[row - 1] ?? 0, end));
+  }
+
   #asOf(chunk: Chunk, row: number): number | undefined {
     const cell = this.#asColumn === 0 ? null : (chunk.columns[this.#asColumn]?.[row] ?? null);
     return cell === null ? undefined : numberOf(cell);
   }
 }
 
-/** What turns a chunk into its lines. */
-function linesByColumn(context: RenderContext): (chunk: Chunk) => readonly string[] {
-  const rowId = rowIds(context.siteKey, context.feed);
-  const writers = context.columns.map((column) => columnWriter(context, column));
-  return (chunk) => {
-    const columns = writers.map((write, index) => write(chunk.columns[index + 1] ?? []));
-    const keys = chunk.columns[0] ?? [];
-    const lines = new Array<string>(chunk.rows);
-    const line = new Array<string>(columns.length + 2);
-    line[columns.length + 1] = `${context.tlp}\r\n`;
-    for (let row = 0; row < chunk.rows; row++) {
-      line[0] = rowId(String(keys[row]));
-      for (let column = 0; column < columns.length; column++) line[column + 1] = columns[column]?.[row] ?? "";
-      lines[row] = line.join(",");
-    }
-    return lines;
-  };
-}
-
-function linesOfPacked(context: RenderContext, packed: Packed): (chunk: Chunk) => readonly string[] {
-  const rowId = rowIds(context.siteKey, context.feed);
-  const linesOf = packedLines(context, packed);
-  const end = `,${context.tlp}\r\n`;
-  return (chunk) => {
-    const { keys, cells } = linesOf(chunk);
-    return keys.map((key, row) => `${rowId(key)},${cells[row]}${end}`);
-  };
-}
-
-/** Renders `<feed>_<period>_tlp-<label>.csv.gz`, the whole first, then `…_AS<number>.csv.gz` by number and `…_AS-unknown.csv.gz`. An empty slice has its header. */
-export function csvRenderer(context: RenderContext): Renderer {
-  return new CsvRenderer(context);
-}
-
-/** The same file of rows that come packed as {@link packedForCsv} says; no files by AS. */
-export function packedCsvRenderer(context: RenderContext, packed: Packed): Renderer {
-  return new CsvRenderer(context, packed);
+/**
+ * Renders `<feed>_<period>_tlp-<label>.csv.gz`, the whole first, then `…_AS<number>.csv.gz` by number and
+ * `…_AS-unknown.csv.gz`. An empty slice has its header. It is given chunks of packed rows, beside which stand the cells
+ * that {@link besideForCsv} names; `alone` says which columns follow in a chunk, `source_asn` among them where files by AS
+ * are wanted.
+ */
+export function csvRenderer(context: RenderContext, alone: readonly string[] = []): Renderer {
+  return new CsvRenderer(context, alone);
 }

@@ -5,13 +5,13 @@ import { mkdir } from "node:fs/promises";
 import type { SensorPatterns } from "../capture/probe.ts";
 import type { Due } from "../feed/due.ts";
 import type { Feed } from "../feed/feeds.ts";
-import { withheldColumns } from "../feed/policy.ts";
+import { type Policy, withheldColumns } from "../feed/policy.ts";
 import { buildSlice } from "../feed/slice.ts";
 import type { Engine } from "../lake/engine.ts";
 import type { Lake } from "../lake/lake.ts";
 import type { Format } from "../model.ts";
 import type { Rendered, SliceRecords } from "./compose.ts";
-import { csvRenderer, packedCsvRenderer, packedForCsv } from "./csv.ts";
+import { besideForCsv, csvRenderer } from "./csv.ts";
 import type { RenderContext } from "./render.ts";
 import { stixRenderer } from "./stix.ts";
 import { renderSummary } from "./summary.ts";
@@ -45,34 +45,40 @@ async function renderRows(job: SliceJob, folder: string, world: SliceWorld): Pro
   const { feed, due } = job;
   const slice = buildSlice(feed, due.policy, due.period, world.benignHosts);
   const context = renderContext(job, slice.columns, folder, world);
-  // Rows that nobody else reads, of the one grain that has millions of them, come packed.
-  const csvAlone = job.formats.has("csv") && job.formats.size === 1 && !job.split;
-  const packed = csvAlone && feed.grain === "capture" ? packedForCsv(slice.columns) : undefined;
-  const renderers = [
-    ...(job.formats.has("csv") ? [packed ? packedCsvRenderer(context, packed) : csvRenderer(context)] : []),
-    ...(job.formats.has("stix") ? [stixRenderer(context)] : []),
-  ];
+  const [isCsv, isStix] = [job.formats.has("csv"), job.formats.has("stix")];
+  const byColumn = ["row_key", ...slice.columns];
+  const isCounted = countsCaptures(feed, due.policy);
+  const alone = isStix ? byColumn : [...(isCounted ? ["captures"] : []), ...(job.split ? ["source_asn"] : [])];
+  const csv = isCsv ? csvRenderer(context, alone) : undefined;
+  const stix = isStix ? stixRenderer(context) : undefined;
+  const renderers = [csv, stix].filter((renderer) => renderer !== undefined);
+  const sql = isCsv ? slice.packed({ beside: besideForCsv(slice.columns), alone }) : slice.sql;
+  const captureColumn = isCounted ? (isCsv ? ["packed", ...alone] : byColumn).indexOf("captures") : -1;
   const { from, to } = due.policy.covers;
   const captures = await world.lake.select("captures", due.input.batches, from, to);
-  // What is withheld from the rows isn't told by their sum.
-  const isCounted = feed.grain === "source-day" && !withheldColumns(feed, due.policy).has("captures");
-  const captureColumn = isCounted ? slice.columns.indexOf("captures") + 1 : 0;
   let rows = 0;
   let total = 0;
   try {
-    const sql = packed ? slice.packed(packed) : slice.sql;
     for await (const chunk of world.engine.rows({ captures }, sql)) {
       rows += chunk.rows;
-      if (captureColumn > 0) for (const cell of chunk.columns[captureColumn] ?? []) total += Number(cell);
-      for (const renderer of renderers) await renderer.write(chunk);
+      for (const cell of chunk.columns[captureColumn] ?? []) total += Number(cell);
+      await csv?.write(chunk);
+      await stix?.write(isCsv ? { ...chunk, columns: chunk.columns.slice(1) } : chunk);
     }
     const artifacts = (await Promise.all(renderers.map((renderer) => renderer.finish()))).flat();
-    const counts = captureColumn > 0 ? { rows, captures: total } : { rows };
+    const counts = isCounted ? { rows, captures: total } : { rows };
     return { artifacts, counts, notes: renderers.flatMap((renderer) => renderer.notes) };
   } catch (error) {
     for (const renderer of renderers) await renderer.abort();
     throw error;
   }
+}
+
+/** Is the sum of captures stated? What is withheld from the rows isn't told by their sum. */
+function countsCaptures(feed: Feed, policy: Policy): boolean {
+  return (
+    feed.grain === "source-day" && feed.columns.includes("captures") && !withheldColumns(feed, policy).has("captures")
+  );
 }
 
 /** What a slice's artifacts depend on beside its rows. */

@@ -30,10 +30,10 @@ import type { Engine } from "../../src/lake/engine.ts";
 import type { Quarantined } from "../../src/lake/quarantine.ts";
 import { plain } from "../../src/log.ts";
 import type { MessageFacts } from "../../src/model.ts";
-import { csvRenderer, unescapeCell } from "../../src/publication/csv.ts";
+import { unescapeCell } from "../../src/publication/csv.ts";
 import { openDiskStore } from "../../src/store/disk.ts";
 import { documentationTables } from "../pipeline.ts";
-import { contentOf, contextOf, render } from "../publication/slice-rows.ts";
+import { contentOf, contextOf, renderCsv } from "../publication/slice-rows.ts";
 import { mutated, planted, realMessages, sensorsText } from "./fuzz-messages.ts";
 
 interface Seed {
@@ -288,7 +288,7 @@ law(
       cells: { helo: cellOf(row, "helo"), subject: cellOf(row, "subject"), url_hosts: cellOf(row, "destination_host") },
     }));
     const context = contextOf("capture", world.folder, { columns: shown });
-    const [csv] = await render(csvRenderer(context), shown, rows);
+    const [csv] = await renderCsv(context, rows);
     assert.ok(csv);
     const content = await contentOf(csv);
     await rm(csv.path);

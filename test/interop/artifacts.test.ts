@@ -9,11 +9,18 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import type { Tlp } from "../../src/model.ts";
-import { csvRenderer } from "../../src/publication/csv.ts";
 import type { RenderedArtifact } from "../../src/publication/render.ts";
 import { stixRenderer } from "../../src/publication/stix.ts";
 import { stixRevocation } from "../../src/publication/stix-revocation.ts";
-import { contentOf, contextOf, madeRows, render, type TableGrain, temporaryFolder } from "../publication/slice-rows.ts";
+import {
+  contentOf,
+  contextOf,
+  madeRows,
+  render,
+  renderCsv,
+  type TableGrain,
+  temporaryFolder,
+} from "../publication/slice-rows.ts";
 
 const run = promisify(execFile);
 
@@ -59,7 +66,7 @@ test("CSV files of every feed, whole and by AS, are one table to Python and Duck
     await mkdir(folder);
     const split = grain === "source-day" ? { splitBy: "source_asn" as const } : {};
     const context = contextOf(grain, folder, split);
-    files.push(...(await render(csvRenderer(context), context.columns, madeRows[grain](500))));
+    files.push(...(await renderCsv(context, madeRows[grain](500))));
   }
   assert.equal(files.length, 8);
   await judge("check_csv.py", files);

@@ -11,8 +11,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
-import { csvRenderer } from "../../src/publication/csv.ts";
-import { contextOf, render } from "../publication/slice-rows.ts";
+import { contextOf, renderCsv } from "../publication/slice-rows.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const run = promisify(execFile);
@@ -90,7 +89,7 @@ test("a spreadsheet shows every cell as text, and runs none", async () => {
     key: `k${index}`,
     cells: { subject, source_ip: "192.0.2.1", recipients: index },
   }));
-  const [made] = await render(csvRenderer(context), context.columns, rows);
+  const [made] = await renderCsv(context, rows);
   assert.ok(made);
   for (const path of [...sources, made.path]) {
     const plain = join(folder, "sheet.csv");

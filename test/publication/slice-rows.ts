@@ -5,8 +5,11 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { periodAt } from "../../src/feed/period.ts";
-import { type Grain, grainColumns } from "../../src/fields.ts";
+import { cellSeparator, partOfRow } from "../../src/feed/slice.ts";
+import { fields, type Grain, grainColumns } from "../../src/fields.ts";
 import type { Cell, Chunk } from "../../src/model.ts";
+import { dayText, exemplarsOf, instantText, numberOf } from "../../src/publication/cells.ts";
+import { besideForCsv, csvRenderer } from "../../src/publication/csv.ts";
 import type { RenderContext, RenderedArtifact, Renderer } from "../../src/publication/render.ts";
 
 /** A row: its natural key, then its cells by column; absent ones are NULL. */
@@ -62,6 +65,50 @@ export async function temporaryFolder(test: TestContext): Promise<string> {
 export function chunkOf(columns: readonly string[], rows: readonly MadeRow[]): Chunk {
   const names = columns.map((name) => rows.map((row) => row.cells[name] ?? null));
   return { rows: rows.length, columns: [rows.map((row) => row.key), ...names] };
+}
+
+/** A cell as SQL packs it: see `textOf` in feed/slice.ts. */
+export function textOf(column: string, cell: Cell): string {
+  if (cell === null) return "";
+  switch (fields.get(column)?.type) {
+    case "instant":
+      return instantText(numberOf(cell));
+    case "day":
+      return dayText(numberOf(cell));
+    case "exemplars":
+      return exemplarsOf(cell)
+        .map(({ instant, sourcePort, abusedPort }) => `${instantText(instant)}|${sourcePort}|${abusedPort}`)
+        .join(";");
+    default:
+      return String(cell);
+  }
+}
+
+/** A row as SQL packs it: see `packedRow` in feed/slice.ts. The AS stands alone, too. */
+function packedRow(columns: readonly string[], { key, cells }: MadeRow): MadeRow {
+  const joined = (names: readonly string[]) =>
+    names.map((name) => textOf(name, cells[name] ?? null)).join(cellSeparator);
+  const packed = [key, joined(besideForCsv(columns)), joined(columns)].join(partOfRow);
+  return { key: packed, cells: { source_asn: cells.source_asn ?? null } };
+}
+
+/** A chunk of packed rows. */
+export function packedChunk(columns: readonly string[], rows: readonly MadeRow[]): Chunk {
+  return chunkOf(
+    ["source_asn"],
+    rows.map((row) => packedRow(columns, row)),
+  );
+}
+
+/** {@link render} to CSV. */
+export function renderCsv(
+  context: RenderContext,
+  rows: readonly MadeRow[],
+  sizes?: readonly number[],
+  renderer = csvRenderer(context, ["source_asn"]),
+): Promise<readonly RenderedArtifact[]> {
+  const packed = rows.map((row) => packedRow(context.columns, row));
+  return render(renderer, ["source_asn"], packed, sizes);
 }
 
 /** Writes rows in chunks of the sizes given, the last size again and again, and finishes. */

@@ -12,7 +12,7 @@ import { parseSensors } from "../../../src/capture/sensors.ts";
 import { buildSlice } from "../../../src/feed/slice.ts";
 import { openDuckdb } from "../../../src/lake/duckdb.ts";
 import type { Chunk } from "../../../src/model.ts";
-import { csvRenderer } from "../../../src/publication/csv.ts";
+import { besideForCsv, csvRenderer } from "../../../src/publication/csv.ts";
 import { issuerIdentity } from "../../../src/publication/issuer.ts";
 import { readSiteKey } from "../../../src/publication/keys.ts";
 import { renderContext } from "../../../src/publication/slices.ts";
@@ -33,7 +33,8 @@ async function firstRows(limit: number): Promise<Chunk[]> {
   const captures = await lake.select("captures", input.batches, policy.covers.from, policy.covers.to);
   const chunks: Chunk[] = [];
   let left = limit;
-  for await (const chunk of engine.rows({ captures }, slice.sql)) {
+  const sql = format === "csv" ? slice.packed({ beside: besideForCsv(slice.columns), alone: [] }) : slice.sql;
+  for await (const chunk of engine.rows({ captures }, sql)) {
     const count = Math.min(left, chunk.rows);
     left -= count;
     if (count > 0) chunks.push({ rows: count, columns: chunk.columns.map((column) => column.slice(0, count)) });
