@@ -56,7 +56,7 @@ export const settingRows: readonly SettingRow[] = [
   },
   {
     name: "SPAMPOTS_MEMORY",
-    fallback: "600",
+    fallback: "512",
     meaning: "Megabytes the query engine may use before it spills to disk; at least 256.",
   },
   { name: "SPAMPOTS_RETAIN_RAW", fallback: "90", meaning: "Days that ingested spool files are kept in done/." },

@@ -164,10 +164,11 @@ campaign("disk-full", async (one) => {
 
 /** Files may grow to so many bytes and no further: the write that goes over it fails, as on a full disk. */
 async function fileLimit(one: Case, site: Site, target: (typeof targets)[number]): Promise<void> {
-  one.note("no rights to mount a disk: nothing but a limit on files");
+  one.note("nothing but a limit on files");
+  // Node writes its cache of compiled sources as the process ends, when the signal has no listener any more.
   const limit = one.random.whole(1, 60_000);
   const limiting = join(import.meta.dirname, "limit-files.ts");
-  const env = { NODE_OPTIONS: `--import ${limiting}`, FAULTS_FILE_BYTES: String(limit), NODE_COMPILE_CACHE: "" };
+  const env = { NODE_OPTIONS: `--import ${limiting}`, FAULTS_FILE_BYTES: String(limit), NODE_DISABLE_COMPILE_CACHE: "1" };
   await breakAndMend(one, site, target, { codes: ["disk-failed"], env, mend: () => undefined });
   await site.remove();
 }
@@ -225,7 +226,7 @@ campaign("disk-permission", async (one) => {
   const lost = random.pick([0o000, 0o555, 0o300]);
   one.note(`${relative(site.data, folder)} has ${lost.toString(8)}`);
   await chmod(folder, lost);
-  const env = { NODE_OPTIONS: `--import ${join(import.meta.dirname, "drop-rights.ts")}`, NODE_COMPILE_CACHE: "" };
+  const env = { NODE_OPTIONS: `--import ${join(import.meta.dirname, "drop-rights.ts")}`, NODE_DISABLE_COMPILE_CACHE: "1" };
   await breakAndMend(one, site, target, {
     codes: ["disk-failed", "bad-key", "bad-table", "no-table", "bad-configuration", "bad-argument"],
     env,
