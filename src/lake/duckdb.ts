@@ -126,6 +126,12 @@ async function* stream(
 
 function engineError(cause: unknown): SpampotsError {
   const message = cause instanceof Error ? cause.message : String(cause);
+  if (/could not (?:write|create|sync|truncate)|no space left|file too large/i.test(message)) {
+    return new SpampotsError("disk-failed", "The disk didn't take what the query engine writes.", {
+      cause,
+      hint: "See that the data folder has space and can be written to.",
+    });
+  }
   if (/\.parquet/i.test(message) && /IO Error|Invalid Input|No magic bytes|corrupt/i.test(message)) {
     return new SpampotsError("lake-damaged", "A file of the lake can't be read.", {
       cause,

@@ -11,6 +11,7 @@ import { createHash } from "node:crypto";
 import { chmod, chown, cp, mkdir, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
+import { test } from "node:test";
 import { assertSameState, type EndState, endState, temporaries } from "./end-state.ts";
 import { type Case, campaign } from "./seeded.ts";
 import { batchOf, expectDone, openSite, type Ran, type Site, type Stage } from "./world.ts";
@@ -162,16 +163,28 @@ campaign("disk-full", async (one) => {
   }
 });
 
-/** Files may grow to so many bytes and no further: the write that goes over it fails, as on a full disk. */
+/** Environment in which files grow to so many bytes and no further: the write that goes over it fails, as on a full disk. */
+const limited = (bytes: number) => ({
+  NODE_OPTIONS: `--import ${join(import.meta.dirname, "limit-files.ts")}`,
+  FAULTS_FILE_BYTES: String(bytes),
+  // Node writes its cache of compiled sources as the process ends, when the signal has no listener any more.
+  NODE_DISABLE_COMPILE_CACHE: "1",
+});
+
 async function fileLimit(one: Case, site: Site, target: (typeof targets)[number]): Promise<void> {
   one.note("nothing but a limit on files");
-  // Node writes its cache of compiled sources as the process ends, when the signal has no listener any more.
-  const limit = one.random.whole(1, 60_000);
-  const limiting = join(import.meta.dirname, "limit-files.ts");
-  const env = { NODE_OPTIONS: `--import ${limiting}`, FAULTS_FILE_BYTES: String(limit), NODE_DISABLE_COMPILE_CACHE: "1" };
+  const env = limited(one.random.whole(1, 60_000));
   await breakAndMend(one, site, target, { codes: ["disk-failed"], env, mend: () => undefined });
   await site.remove();
 }
+
+test("a compaction that the disk doesn't take is the disk's fault, not the lake's", async () => {
+  const site = await openSite("ingested");
+  const ran = await site.run(["lake", "compact"], {}, { ...quiet, ...limited(2_000) });
+  assert.match(ran.stdout, /"code":"disk-failed"/);
+  expectDone(await site.run(["lake", "verify"]));
+  await site.remove();
+});
 
 campaign("disk-file-limit", async (one) => {
   const target = one.random.pick(targets);
@@ -226,7 +239,10 @@ campaign("disk-permission", async (one) => {
   const lost = random.pick([0o000, 0o555, 0o300]);
   one.note(`${relative(site.data, folder)} has ${lost.toString(8)}`);
   await chmod(folder, lost);
-  const env = { NODE_OPTIONS: `--import ${join(import.meta.dirname, "drop-rights.ts")}`, NODE_DISABLE_COMPILE_CACHE: "1" };
+  const env = {
+    NODE_OPTIONS: `--import ${join(import.meta.dirname, "drop-rights.ts")}`,
+    NODE_DISABLE_COMPILE_CACHE: "1",
+  };
   await breakAndMend(one, site, target, {
     codes: ["disk-failed", "bad-key", "bad-table", "no-table", "bad-configuration", "bad-argument"],
     env,
