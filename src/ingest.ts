@@ -11,10 +11,11 @@ import { fileDigest } from "./capture/spool-file.ts";
 import type { Maps } from "./enrich/maps.ts";
 import type { TableSet } from "./enrich/table-load.ts";
 import { SpampotsError } from "./errors.ts";
-import type { BlockResult } from "./lake/block.ts";
+import type { BlockResult } from "./lake/block-rows.ts";
 import type { Engine } from "./lake/engine.ts";
+import { type Gathered, gather, holdsRepeats, nothingGathered } from "./lake/gathered.ts";
 import type { Lake } from "./lake/lake.ts";
-import { Quarantine } from "./lake/quarantine.ts";
+import type { Quarantine } from "./lake/quarantine.ts";
 import {
   type BatchName,
   type BatchRecord,
@@ -168,32 +169,6 @@ export function makersDigest({ tables, maps, sensors }: Pick<IngestWorld, "table
   return hash.update(`maps ${maps.digest}\n`).update(JSON.stringify(sensors)).digest("hex");
 }
 
-interface Gathered {
-  readonly days: Set<string>;
-  readonly ids: Float64Array[];
-  readonly counts: Record<string, number>;
-  readonly quarantine: Quarantine;
-  readonly hours: Set<number>;
-  readonly captureHours: Set<number>;
-  readonly requestHours: Set<number>;
-  readonly concerns: Map<string, Set<number>>;
-  first: number;
-  last: number;
-}
-
-const nothingGathered = (): Gathered => ({
-  days: new Set(),
-  ids: [],
-  counts: {},
-  quarantine: new Quarantine(),
-  hours: new Set(),
-  captureHours: new Set(),
-  requestHours: new Set(),
-  concerns: new Map(),
-  first: Number.POSITIVE_INFINITY,
-  last: Number.NEGATIVE_INFINITY,
-});
-
 /** Streams the file through the threads; each day's rows go to a text file of their own in `folder`. */
 async function readSpool(
   path: string,
@@ -265,35 +240,6 @@ function checkSensor(header: SpoolHeader, sensors: readonly Sensor[], path: stri
     sensor: header.sensor,
     hint: "Add the sensor with its addresses to the file that SPAMPOTS_SENSORS names: without them probes can't be told.",
   });
-}
-
-function gather(all: Gathered, result: BlockResult): void {
-  for (const key of result.rows.keys()) all.days.add(key);
-  all.ids.push(result.ids);
-  for (const [name, count] of Object.entries(result.counts)) all.counts[name] = (all.counts[name] ?? 0) + count;
-  all.quarantine.merge(result.quarantine);
-  for (const hour of result.hours) all.hours.add(hour);
-  for (const hour of result.captureHours) all.captureHours.add(hour);
-  for (const hour of result.requestHours) all.requestHours.add(hour);
-  for (const [key, hours] of result.concerns) {
-    const known = all.concerns.get(key) ?? new Set<number>();
-    for (const hour of hours) known.add(hour);
-    all.concerns.set(key, known);
-  }
-  all.first = Math.min(all.first, result.first);
-  all.last = Math.max(all.last, result.last);
-}
-
-/** True where a number stands twice: the same capture id, or, hardly ever, two of one number. */
-function holdsRepeats(ids: readonly Float64Array[]): boolean {
-  const all = new Float64Array(ids.reduce((sum, { length }) => sum + length, 0));
-  let length = 0;
-  for (const some of ids) {
-    all.set(some, length);
-    length += some.length;
-  }
-  all.sort();
-  return all.some((id, place) => id === all[place - 1]);
 }
 
 async function writeRows(folder: string, result: BlockResult): Promise<void> {

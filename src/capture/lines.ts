@@ -143,24 +143,32 @@ export interface Line {
 const backslash = 92;
 const isPlain = (bytes: Buffer) => isAscii(bytes) && !bytes.includes(backslash);
 
-/** The lines of a block that hold something, without line ends (LF or CRLF). */
-export function* linesOf(block: Pick<LineBlock, "firstLine"> & { readonly bytes: Uint8Array }): Generator<Line> {
-  const { buffer, byteOffset, byteLength } = block.bytes;
+/** Where the line that begins at `at` ends: at its line feed or after the last byte. */
+export function lineEnd(bytes: Uint8Array, at: number): number {
+  const feed = bytes.indexOf(lineFeed, at);
+  return feed < 0 ? bytes.length : feed;
+}
+
+/** The line from `at` to before `end`; `undefined` where it holds nothing. */
+export function lineOf({ buffer, byteOffset }: Uint8Array, at: number, end: number, line: number): Line | undefined {
   // Bytes that came from another thread are a plain Uint8Array.
-  const bytes = Buffer.from(buffer, byteOffset, byteLength);
-  const allPlain = isPlain(bytes);
-  const clean = allPlain || isUtf8(bytes);
-  let line = block.firstLine;
-  for (let at = 0; at < bytes.length; line += 1) {
-    const feed = bytes.indexOf(lineFeed, at);
-    const end = feed < 0 ? bytes.length : feed;
-    const piece = bytes.subarray(at, end);
+  const piece = Buffer.from(buffer, byteOffset + at, end - at);
+  const plain = isPlain(piece) ? piece : undefined;
+  if (plain === undefined && !isUtf8(piece)) return { line, text: undefined, plain };
+  const text = piece.toString(plain === undefined ? "utf8" : "latin1");
+  return text === "" || text.trim() === "" ? undefined : { line, text, plain };
+}
+
+/** The lines of a block that hold something, without line ends (LF or CRLF). */
+export function* linesOf({
+  firstLine,
+  bytes,
+}: Pick<LineBlock, "firstLine"> & { readonly bytes: Uint8Array }): Generator<Line> {
+  let number = firstLine;
+  for (let at = 0; at < bytes.length; number += 1) {
+    const end = lineEnd(bytes, at);
+    const line = lineOf(bytes, at, end, number);
     at = end + 1;
-    if (!clean && !isUtf8(piece)) yield { line, text: undefined, plain: undefined };
-    else {
-      const text = piece.toString(allPlain ? "latin1" : "utf8");
-      if (text !== "" && text.trim() !== "")
-        yield { line, text, plain: allPlain || isPlain(piece) ? piece : undefined };
-    }
+    if (line !== undefined) yield line;
   }
 }

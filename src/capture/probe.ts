@@ -19,8 +19,8 @@ import { Needles, shortestNeedle } from "./probe-needles.ts";
 export interface SensorPatterns {
   /** Says whether the text holds an address or a name of a sensor. `encoded` is the same in UTF-8, where that is at hand. */
   hits(text: string, encoded?: Buffer): boolean;
-  /** The same for bytes in ASCII or any charset that keeps ASCII. */
-  hitsBytes(bytes: Uint8Array): boolean;
+  /** The same for bytes in ASCII or any charset that keeps ASCII, from `start` to before `end`; all of them if not given. */
+  hitsBytes(bytes: Uint8Array, start?: number, end?: number): boolean;
 }
 
 const percentSign = 37;
@@ -81,10 +81,11 @@ export function sensorPatterns(sensors: readonly Sensor[]): SensorPatterns {
     if (hitsBuffer(bytes)) return true;
     const isAscii = bytes.length === text.length;
     if (text.length > longestFolded || (isAscii && !mayBeDefanged(text))) return false;
-    const plainer = folded(text);
+    const plainer = isAscii ? text.replace(defanged, ".") : folded(text);
     return plainer !== text && hitsBuffer(Buffer.from(plainer));
   };
-  const hitsBytes = (bytes: Uint8Array) => hitsBuffer(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  const hitsBytes = (bytes: Uint8Array, start = 0, end = bytes.length) =>
+    hitsBuffer(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start));
   return { hits, hitsBytes };
 }
 
@@ -92,14 +93,15 @@ export function sensorPatterns(sensors: readonly Sensor[]): SensorPatterns {
 const longestFolded = 1 << 22;
 
 /** Of ASCII, only dots in brackets look different once they are {@link folded}. Plain searches: a pattern takes longer. */
-const mayBeDefanged = (text: string): boolean =>
-  text.includes("(") || text.includes("[.") || text.includes("[d") || text.includes("[D");
+const mayBeDefanged = (text: string): boolean => defangedBeginnings.some((beginning) => text.includes(beginning));
+const defangedBeginnings = ["[.", "[d", "[D", "(.", "(d", "(D"];
+const defanged = /\[(?:\.|dot)\]|\((?:\.|dot)\)|。/gi;
 
 /** Full-width and other compatible characters in their plain form, invisible ones gone, `[.]` and its like as dots. */
 function folded(text: string): string {
   return compatible(text)
     .replace(/\p{Cf}/gu, "")
-    .replace(/\[(?:\.|dot)\]|\((?:\.|dot)\)|。/gi, ".");
+    .replace(defanged, ".");
 }
 
 /** A name as it may be written: letters beyond ASCII in either case, or in their ASCII form. */

@@ -156,7 +156,8 @@ export function* spoolRecords(
   for (const line of linesOf(block)) yield readLine(line, sensor);
 }
 
-function readLine({ line, text, plain }: Line, sensor: string): SpoolLine {
+/** Reads a line as it is. */
+export function readLine({ line, text, plain }: Line, sensor: string): SpoolLine {
   if (text === undefined) {
     const facts = { path: "", reason: "must be UTF-8" };
     return { line, error: new SpampotsError("bad-line", "A line of a spool file is not UTF-8.", facts) };

@@ -28,6 +28,8 @@ export interface Attribution {
   asn(address: string, at: number): AutonomousSystem | undefined;
   /** Both at once: the quickest way. The same object for the same address. */
   network(address: string, at: number): Network;
+  /** A number that is the same for instants at which the same tables are in force: answers are then the same too. */
+  era(at: number): number;
   /** The tables that answers come from, by kind and date. */
   readonly tables: readonly TableStatement[];
 }
@@ -65,6 +67,7 @@ export function tablesFromShared(shared: SharedTables): Attribution {
     economy: (address, at) => network(address, at).economy,
     asn: (address, at) => network(address, at).system,
     network,
+    era: (at) => spans.findIndex(({ from }) => from <= at),
     tables: tables.map((table) => table.statement).toSorted(byKindAndDate),
   };
 }

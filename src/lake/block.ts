@@ -2,37 +2,20 @@
  * One block of spool lines becomes rows of the lake: parsed, enriched, sorted to their days, with what the batch record
  * wants to know. Runs in worker threads; pure but for the parser's caches.
  */
+
+import { lineEnd, lineOf } from "../capture/lines.ts";
 import type { MessageParser } from "../capture/message.ts";
 import type { SensorPatterns } from "../capture/probe.ts";
 import { spoolBounds } from "../capture/spool.ts";
-import { type SpoolRecordLine, spoolRecords } from "../capture/spool-file.ts";
+import { readLine, type SpoolLine, type SpoolRecordLine } from "../capture/spool-file.ts";
 import { remembered } from "../enrich/recent.ts";
 import type { SpampotsError } from "../errors.ts";
 import { plain } from "../log.ts";
-import { dayMs, hourMs, type MessageFacts, type MessageRecord, type RequestRecord, type Side } from "../model.ts";
-import { Quarantine } from "./quarantine.ts";
-import { recipientNumber } from "./recipients.ts";
-import type { Dataset } from "./records.ts";
+import type { MessageFacts, MessageRecord, RequestRecord } from "../model.ts";
+import { type BlockResult, BlockRows } from "./block-rows.ts";
+import type { PlainRows } from "./plain-rows.ts";
+import { recipientNumber } from "./recipient-number.ts";
 import { type Attributes, captureRow, requestRow } from "./row.ts";
-import { RowBuffer } from "./row-buffer.ts";
-
-/** What a block of lines comes to. Text is UTF-8, tab-separated, a line feed after each row. */
-export interface BlockResult {
-  /** Keyed `captures 2026-11-10`, `requests 2026-11-10`. */
-  readonly rows: Map<string, Uint8Array<ArrayBuffer>>;
-  /** A number for each capture id and request id, in line order, to notice repeats. */
-  readonly ids: Float64Array;
-  readonly quarantine: Pick<Quarantine, "counts" | "listed">;
-  readonly counts: Readonly<Record<string, number>>;
-  /** Hours since 1970: sensor up, captures in any feed, requests. */
-  readonly hours: readonly number[];
-  readonly captureHours: readonly number[];
-  readonly requestHours: readonly number[];
-  /** Hours by `side economy`. */
-  readonly concerns: ReadonlyMap<string, readonly number[]>;
-  readonly first: number;
-  readonly last: number;
-}
 
 export interface BlockContext {
   readonly sensor: string;
@@ -42,123 +25,53 @@ export interface BlockContext {
   readonly hits: SensorPatterns["hits"];
   /** The same for texts that repeat: see {@link rememberingHits}. */
   readonly shortHits: (text: string) => boolean;
+  /** Rows of plain lines. */
+  readonly plainRows: PlainRows;
   /** Latest instant a capture of this batch may state. */
   readonly latest: number;
 }
-
-class BlockRows {
-  /** By day since 1970. */
-  readonly #rows = { captures: new Map<number, RowBuffer>(), requests: new Map<number, RowBuffer>() };
-  readonly #ids: number[] = [];
-  readonly #quarantine = new Quarantine();
-  readonly #counts: Record<string, number> = {};
-  readonly #hours = { up: new Set<number>(), capture: new Set<number>(), request: new Set<number>() };
-  readonly #concerns = { source: new Hours(), target: new Hours(), url: new Hours() };
-  #first = Number.POSITIVE_INFINITY;
-  #last = Number.NEGATIVE_INFINITY;
-
-  count(name: string): void {
-    this.#counts[name] = (this.#counts[name] ?? 0) + 1;
-  }
-
-  refuse(line: number, code: string, reason: string): void {
-    this.#quarantine.add({ line, code, reason });
-  }
-
-  up(at: number): void {
-    this.#hours.up.add(Math.floor(at / hourMs));
-  }
-
-  /** Notes that there is a row of the dataset at the instant, and gives what it is to be written to. */
-  row(dataset: Dataset, id: string, at: number): RowBuffer {
-    this.#ids.push(recipientNumber(`${dataset}${id}`));
-    this.#first = Math.min(this.#first, at);
-    this.#last = Math.max(this.#last, at);
-    this.up(at);
-    const days = this.#rows[dataset];
-    const day = Math.floor(at / dayMs);
-    let rows = days.get(day);
-    if (rows === undefined) {
-      rows = new RowBuffer();
-      days.set(day, rows);
-    }
-    return rows;
-  }
-
-  concern(at: number, side: Side, economy: string): void {
-    this.#concerns[side].add(economy, Math.floor(at / hourMs));
-  }
-
-  capture(at: number): void {
-    this.#hours.capture.add(Math.floor(at / hourMs));
-  }
-
-  request(at: number): void {
-    this.#hours.request.add(Math.floor(at / hourMs));
-  }
-
-  result(): BlockResult {
-    const rows = new Map<string, Uint8Array<ArrayBuffer>>();
-    for (const dataset of ["captures", "requests"] as const) {
-      for (const [day, buffer] of this.#rows[dataset]) rows.set(`${dataset} ${dayText(day)}`, buffer.take());
-    }
-    const concerns = new Map<string, number[]>();
-    for (const side of ["source", "target", "url"] as const) {
-      for (const [economy, hours] of this.#concerns[side].all) concerns.set(`${side} ${economy}`, [...hours]);
-    }
-    return {
-      rows,
-      ids: Float64Array.from(this.#ids),
-      quarantine: { counts: this.#quarantine.counts, listed: this.#quarantine.listed },
-      counts: this.#counts,
-      hours: [...this.#hours.up],
-      captureHours: [...this.#hours.capture],
-      requestHours: [...this.#hours.request],
-      concerns,
-      first: this.#first,
-      last: this.#last,
-    };
-  }
-}
-
-/** Hours since 1970 by economy. */
-class Hours {
-  readonly all = new Map<string, Set<number>>();
-
-  add(economy: string, hour: number): void {
-    const known = this.all.get(economy);
-    if (known === undefined) this.all.set(economy, new Set([hour]));
-    else known.add(hour);
-  }
-}
-
-const dayText = (day: number) => new Date(day * dayMs).toISOString().slice(0, 10);
 
 /** Reads a block's lines into rows. One bad line is quarantined and stops nothing. */
 export async function blockRows(
   block: { readonly firstLine: number; readonly bytes: Uint8Array },
   context: BlockContext,
 ): Promise<BlockResult> {
-  const rows = new BlockRows();
-  for (const line of spoolRecords(block, context.sensor)) {
-    rows.count("lines");
-    if ("error" in line) rows.refuse(line.line, line.error.code, reasonOf(line.error));
-    else if (line.record.kind === "heartbeat") {
-      rows.count("heartbeats");
-      rows.up(line.record.at);
-    } else if (line.record.kind === "unknown") rows.count("unknown");
-    else if (line.record.kind === "rejected") rows.refuse(line.line, line.record.code, line.record.reason);
-    else if (instantOf(line.record) > context.latest) {
-      rows.refuse(line.line, "bad-instant", "the capture is later than the file's seal");
-    } else if (line.record.kind === "request") addRequest(rows, line.line, line.record, context);
+  const { bytes } = block;
+  const rows = new BlockRows(bytes.length);
+  let line = block.firstLine;
+  for (let at = 0; at < bytes.length; line += 1) {
+    const next = context.plainRows.add(bytes, at, line, rows, context.latest);
+    if (next >= 0) at = next;
     else {
-      // Waited for only where there is a message: a promise for each row takes time.
+      const end = lineEnd(bytes, at);
+      const read = lineOf(bytes, at, end, line);
+      if (read !== undefined) await addLine(rows, readLine(read, context.sensor), context);
+      at = end + 1;
+    }
+  }
+  return rows.result();
+}
+
+/** A line that isn't a plain one, or the first of its kind. */
+async function addLine(rows: BlockRows, line: SpoolLine, context: BlockContext): Promise<void> {
+  rows.count("lines");
+  if ("error" in line) rows.refuse(line.line, line.error.code, reasonOf(line.error));
+  else if (line.record.kind === "heartbeat") {
+    rows.count("heartbeats");
+    rows.up(line.record.at);
+  } else if (line.record.kind === "unknown") rows.count("unknown");
+  else if (line.record.kind === "rejected") rows.refuse(line.line, line.record.code, line.record.reason);
+  else if (instantOf(line.record) > context.latest) {
+    rows.refuse(line.line, "bad-instant", "the capture is later than the file's seal");
+  } else {
+    context.plainRows.learn(line.record);
+    if (line.record.kind === "request") addRequest(rows, line.line, line.record, context);
+    else {
       const { message } = line.record;
       const facts = message === undefined ? undefined : await context.parser.facts(message);
       addCapture(rows, line, line.record, facts, context);
     }
   }
-  return rows.result();
 }
 
 const instantOf = (record: MessageRecord | RequestRecord) =>
@@ -172,7 +85,12 @@ function reasonOf(error: SpampotsError): string {
 function addRequest(rows: BlockRows, line: number, record: RequestRecord, context: BlockContext): void {
   rows.count("requests");
   rows.request(record.connectedAt);
-  requestRow(rows.row("requests", record.id, record.connectedAt), line, record, context.attributes);
+  requestRow(
+    rows.row("requests", recipientNumber(`requests${record.id}`), record.connectedAt),
+    line,
+    record,
+    context.attributes,
+  );
 }
 
 function addCapture(
@@ -185,7 +103,7 @@ function addCapture(
   const isProbe = (texts: readonly string[]) =>
     message?.probe === true || envelopeHits(line, record, context) || texts.some(context.shortHits);
   const at = record.capturedAt;
-  const to = rows.row("captures", record.id, at);
+  const to = rows.row("captures", recipientNumber(`captures${record.id}`), at);
   const row = captureRow(to, line.line, record, message, isProbe, context.attributes);
   rows.count("captures");
   if (row.probe) {

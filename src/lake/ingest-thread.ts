@@ -5,6 +5,7 @@ import { sensorPatterns } from "../capture/probe.ts";
 import { createEnricher } from "../enrich/enricher.ts";
 import { sayError } from "../errors.ts";
 import { blockRows, rememberingHits } from "./block.ts";
+import { PlainRows } from "./plain-rows.ts";
 import type { BlockAnswer, BlockWork, ThreadFacts } from "./threads.ts";
 
 // What threads.ts passes as workerData; Node types it as any.
@@ -13,6 +14,7 @@ const attributes = createEnricher(tables, maps);
 const patterns = sensorPatterns(sensors);
 const { hits } = patterns;
 const shortHits = rememberingHits(hits);
+const plainRows = new PlainRows(attributes, patterns);
 
 // A file may hold nothing but bad lines. Each is an error, of which nobody sees the stack, and that is most of its cost.
 Error.stackTraceLimit = 0;
@@ -32,11 +34,11 @@ async function answer(work: BlockWork): Promise<void> {
   let said: BlockAnswer;
   try {
     const { id, sensor, latest } = work;
-    said = { id, result: await blockRows(work, { sensor, attributes, parser, hits, shortHits, latest }) };
+    said = { id, result: await blockRows(work, { sensor, attributes, parser, hits, shortHits, plainRows, latest }) };
   } catch (error) {
     said = { id: work.id, failure: sayError(error) };
   }
-  const moved = "result" in said ? [...said.result.rows.values()].map((bytes) => bytes.buffer) : [];
+  const moved = "result" in said ? [...said.result.rows.values(), said.result.ids].map((bytes) => bytes.buffer) : [];
   parentPort?.postMessage(said, moved);
 }
 

@@ -5,6 +5,7 @@
  */
 import { compatible } from "../capture/compatible.ts";
 import type { RecipientDomain } from "../model.ts";
+import { RecipientNumbers, recipientNumber, SimpleAddress, sampleSize } from "./recipient-number.ts";
 
 /** What recipients need to know of names. */
 export interface Domains {
@@ -33,36 +34,6 @@ export interface EconomyCount {
   count: number;
 }
 
-/** Numbers in a sample: enough to count up to eight over any set of captures. */
-const sampleSize = 8;
-
-/** Multipliers of the two halves of a {@link recipientNumber}. */
-const highStart = 0x9e3779b9;
-const highFactor = 0x2c1b3c6d;
-const lowStart = 0x85ebca6b;
-const lowFactor = 0x297a2d39;
-
-/**
- * A 53-bit number that tells recipients apart. It needn't resist anyone: it stays in the lake, and whoever could make two
- * recipients collide would only make texts leave less often. Two multiplicative 32-bit hashes, mixed.
- */
-export function recipientNumber(address: string): number {
-  let high = highStart;
-  let low = lowStart;
-  for (let index = 0; index < address.length; index += 1) {
-    const code = address.charCodeAt(index);
-    high = Math.imul(high ^ code, highFactor);
-    low = Math.imul(low ^ code, lowFactor);
-  }
-  return mixed(high, low);
-}
-
-function mixed(highHash: number, lowHash: number): number {
-  const high = Math.imul(highHash ^ (highHash >>> 16), 0x21f0aaad) ^ Math.imul(lowHash ^ (lowHash >>> 15), 0x735a2d97);
-  const low = Math.imul(lowHash ^ (lowHash >>> 16), 0x21f0aaad) ^ Math.imul(high ^ (high >>> 15), 0x735a2d97);
-  return (high & 0x1fffff) * 0x100000000 + (low >>> 0);
-}
-
 /** One mailbox written in several ways is one recipient: brackets, quotes, case, a final dot, a `+tag` don't count. */
 function mailbox(address: string): string {
   const bare = compatible(address).trim().toLowerCase().replace(/^<|>$/g, "").replaceAll('"', "").replace(/\.$/, "");
@@ -71,46 +42,8 @@ function mailbox(address: string): string {
   return sign < 0 ? bare : bare.slice(0, tag) + bare.slice(sign);
 }
 
-const at = 64;
-const dot = 46;
-
-/** Characters of which {@link mailbox} changes the case at most, each in lower case; 0 for any other. */
-const simple = new Uint8Array(128);
-for (const char of "abcdefghijklmnopqrstuvwxyz0123456789._-@") simple[char.charCodeAt(0)] = char.charCodeAt(0);
-for (const char of "ABCDEFGHIJKLMNOPQRSTUVWXYZ") simple[char.charCodeAt(0)] = char.toLowerCase().charCodeAt(0);
-
-/** Longer than any address that works. */
-const longestSimple = 320;
-
-/** Reads addresses as most are written: letters, digits, dots, dashes and `@` alone. */
-class SimpleAddress {
-  /** {@link recipientNumber} of the address last read, in lower case. */
-  number = 0;
-  /** Where the text after its last `@` begins; 0 without one. */
-  domainStart = 0;
-
-  /** Says whether the address is one of these; if not, nothing was read. */
-  read(address: string): boolean {
-    const { length } = address;
-    if (length === 0 || length > longestSimple || address.charCodeAt(length - 1) === dot) return false;
-    let high = highStart;
-    let low = lowStart;
-    let domainStart = 0;
-    for (let index = 0; index < length; index += 1) {
-      const code = simple[address.charCodeAt(index)] ?? 0;
-      if (code === 0) return false;
-      if (code === at) domainStart = index + 1;
-      high = Math.imul(high ^ code, highFactor);
-      low = Math.imul(low ^ code, lowFactor);
-    }
-    this.number = mixed(high, low);
-    this.domainStart = domainStart;
-    return true;
-  }
-}
-
 const address = new SimpleAddress();
-let numbers = new Float64Array(64);
+const numbers = new RecipientNumbers();
 
 /** Registrable domain of an envelope sender or recipient. */
 export function domainOfAddress(text: string, domains: Domains): RecipientDomain | undefined {
@@ -130,30 +63,11 @@ export function recipientsOf(rcptTo: readonly string[], domains: Domains): Recip
   return again.recipients(mailboxes.length);
 }
 
-/** Counts each address and puts its number into {@link numbers}, ascending; says whether all differ. */
+/** Counts each address and puts its number into {@link numbers}; says whether all differ. */
 function numbered(addresses: readonly string[], counts: Counts): boolean {
-  const { length } = addresses;
-  if (length > numbers.length) numbers = new Float64Array(length);
-  for (let index = 0; index < length; index += 1) numbers[index] = counts.add(addresses[index] ?? "");
-  sort(length);
-  for (let index = 1; index < length; index += 1) if (numbers[index] === numbers[index - 1]) return false;
-  return true;
-}
-
-/** Up to here the simplest sort is the fastest. */
-const fewNumbers = 24;
-
-function sort(length: number): void {
-  if (length > fewNumbers) {
-    numbers.subarray(0, length).sort();
-    return;
-  }
-  for (let end = 1; end < length; end += 1) {
-    const number = numbers[end] ?? 0;
-    let place = end;
-    for (; place > 0 && (numbers[place - 1] ?? 0) > number; place -= 1) numbers[place] = numbers[place - 1] ?? 0;
-    numbers[place] = number;
-  }
+  numbers.clear();
+  for (const one of addresses) numbers.add(counts.add(one));
+  return numbers.areDistinct();
 }
 
 /** Recipients by domain. Those of one capture mostly have one domain, so the last is looked at first. */
@@ -209,7 +123,7 @@ class Counts {
     if (domains.length > 1) domains.sort((a, b) => (a.domain.domain < b.domain.domain ? -1 : 1));
     return {
       distinct,
-      sample: numbers.subarray(0, Math.min(distinct, sampleSize)),
+      sample: numbers.sorted.subarray(0, Math.min(distinct, sampleSize)),
       domains,
       economies: this.#economies(domains),
     };
@@ -229,4 +143,5 @@ class Counts {
   }
 }
 
-const unknownEconomy = "ZZ";
+/** Stands for recipients of which no economy is known. */
+export const unknownEconomy = "ZZ";

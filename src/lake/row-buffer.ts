@@ -29,8 +29,13 @@ const half = 100_000_000;
 
 /** Growing bytes. A cell is begun by its first value and ended by {@link end} or, for the row's last one, by {@link endRow}. */
 export class RowBuffer {
-  #bytes = Buffer.allocUnsafeSlow(firstBytes);
+  #bytes: Buffer<ArrayBuffer>;
   #length = 0;
+
+  /** @param bytes about as many as will be written; it grows as need be */
+  constructor(bytes = firstBytes) {
+    this.#bytes = Buffer.allocUnsafeSlow(bytes);
+  }
 
   /** What was written, in memory of its own that may be given to another thread; the buffer is empty afterwards. */
   take(): Uint8Array<ArrayBuffer> {
@@ -38,6 +43,13 @@ export class RowBuffer {
     this.#bytes = Buffer.allocUnsafeSlow(firstBytes);
     this.#length = 0;
     return taken;
+  }
+
+  /** What was written, in memory of its own that is no larger; the buffer is empty afterwards, and keeps its memory. */
+  copied(): Uint8Array {
+    const copy = new Uint8Array(this.#bytes.subarray(0, this.#length));
+    this.#length = 0;
+    return copy;
   }
 
   /** A cell of text: control characters and halves of surrogate pairs are replaced, absence and no text are NULL. */
@@ -65,10 +77,10 @@ export class RowBuffer {
     this.word(value ? "true" : "false");
   }
 
-  /** A cell of a list of integers; an empty one is NULL. */
-  integers(values: Float64Array): void {
-    if (values.length === 0) this.#byte(nullByte);
-    for (let at = 0; at < values.length; at += 1) {
+  /** A cell of a list of integers, the first `count`; an empty one is NULL. */
+  integers(values: Float64Array, count = values.length): void {
+    if (count === 0) this.#byte(nullByte);
+    for (let at = 0; at < count; at += 1) {
       if (at > 0) this.#byte(listByte);
       this.#integer(values[at] ?? 0);
     }
@@ -86,6 +98,39 @@ export class RowBuffer {
         else if (part !== undefined && !this.#ascii(part)) this.#any(plain(part));
       });
     });
+    this.#byte(tab);
+  }
+
+  /** Cells that were written before, with their tabs. */
+  cells(bytes: Uint8Array): void {
+    this.#copy(bytes, 0, bytes.length);
+  }
+
+  /** A cell of printable ASCII: bytes from `start` to before `end`. None is NULL. */
+  span(bytes: Uint8Array, start: number, end: number): void {
+    if (start === end) this.#byte(nullByte);
+    else this.#copy(bytes, start, end);
+    this.#byte(tab);
+  }
+
+  /** A part of a cell: printable ASCII or a separator, and a whole number after it. */
+  counted(text: Uint8Array, count: number): void {
+    this.#copy(text, 0, text.length);
+    this.#integer(count);
+  }
+
+  /** Separates elements of a list. */
+  nextElement(): void {
+    this.#byte(listByte);
+  }
+
+  /** A part of a cell of ours, ASCII. */
+  part(text: string): void {
+    for (let at = 0; at < text.length; at += 1) this.#byte(text.charCodeAt(at));
+  }
+
+  /** Ends a cell that was made of parts. */
+  endCell(): void {
     this.#byte(tab);
   }
 
@@ -108,6 +153,18 @@ export class RowBuffer {
     }
     this.#length = start + length;
     return true;
+  }
+
+  #copy(bytes: Uint8Array, start: number, end: number): void {
+    this.#need(end - start);
+    const to = this.#bytes;
+    let length = this.#length;
+    // Most are short; a call to the copier costs more.
+    for (let at = start; at < end; at += 1) {
+      to[length] = bytes[at] ?? 0;
+      length += 1;
+    }
+    this.#length = length;
   }
 
   #any(text: string): void {

@@ -24,6 +24,8 @@ export interface Attributes extends Domains {
     at: number,
   ): { readonly economy: string | undefined; readonly system: AutonomousSystem | undefined };
   url(href: string, at: number): AdvertisedUrl | undefined;
+  /** A number that is the same for instants at which the same tables are in force. */
+  era(at: number): number;
 }
 
 /** What stands in each row of one batch. */
@@ -52,6 +54,33 @@ function sortedSet(values: readonly (string | undefined)[]): string[] {
   return found.length > 1 ? found.sort() : found;
 }
 
+/** What tables say of an address, as {@link Attributes} tells it. */
+export type Network = ReturnType<Attributes["network"]>;
+
+/** Cells of a network: economy, AS, its name. */
+export function networkCells(to: RowBuffer, network: Network | undefined): void {
+  to.text(network?.economy);
+  to.integer(network?.system?.asn);
+  to.text(network?.system?.name);
+}
+
+/** Cells of what the sensor posed as. */
+export function serviceCells(to: RowBuffer, record: Connection): void {
+  to.text(record.service);
+  to.integer(record.abusedPort);
+}
+
+/** Cells of what was asked for, and of the network it is in. */
+export function requestCells(to: RowBuffer, request: ProxyRequest | undefined, network: Network | undefined): void {
+  to.text(request?.type);
+  to.text(request?.method);
+  to.text(request?.result);
+  to.text(request?.host);
+  to.text(request?.ip);
+  to.integer(request?.port);
+  networkCells(to, network);
+}
+
 /** Cells that captures and requests share, in the dictionary's order, after the line's number. */
 function connectionCells(
   to: RowBuffer,
@@ -62,8 +91,7 @@ function connectionCells(
   attributes: Attributes,
 ): { sourceEconomy: string | undefined; destinationEconomy: string | undefined } {
   const source = attributes.network(record.sourceIp, at);
-  const ip = request?.ip;
-  const destination = ip === undefined ? undefined : attributes.network(ip, at);
+  const destination = request?.ip === undefined ? undefined : attributes.network(request.ip, at);
   to.integer(line);
   to.text(record.id);
   to.text(record.session);
@@ -71,20 +99,9 @@ function connectionCells(
   to.integer(at);
   to.text(record.sourceIp);
   to.integer(record.sourcePort);
-  to.text(source.economy);
-  to.integer(source.system?.asn);
-  to.text(source.system?.name);
-  to.text(record.service);
-  to.integer(record.abusedPort);
-  to.text(request?.type);
-  to.text(request?.method);
-  to.text(request?.result);
-  to.text(request?.host);
-  to.text(ip);
-  to.integer(request?.port);
-  to.text(destination?.economy);
-  to.integer(destination?.system?.asn);
-  to.text(destination?.system?.name);
+  networkCells(to, source);
+  serviceCells(to, record);
+  requestCells(to, request, destination);
   return { sourceEconomy: source.economy, destinationEconomy: destination?.economy };
 }
 
@@ -141,7 +158,6 @@ export function captureRow(
     ...urls.flatMap(({ url, host }) => [url, host]),
     ...(message?.attachments ?? []).map(({ type }) => type),
   ]);
-  const bytes = message?.messageBytes ?? record.messageBytes;
   to.flag(record.handshake);
   to.flag(probe);
   to.text(helo);
@@ -153,20 +169,45 @@ export function captureRow(
   to.text(domains.map(({ domain, count }) => `${domain.domain}:${count}`).join(";"));
   to.list(targetEconomies.map((economy) => [economy]));
   to.text(economies.map(({ economy, count }) => `${economy}:${count}`).join(";"));
+  advertisementCells(to, urls, urlEconomies, message);
+  sizeCells(to, message?.messageBytes ?? record.messageBytes);
+  structureCells(to, message);
+  lastCells(to, record.truncated, message);
+  return { probe, sourceEconomy, targetEconomies, urlEconomies };
+}
+
+/** Cells of what a message advertises and how. */
+export function advertisementCells(
+  to: RowBuffer,
+  urls: readonly AdvertisedUrl[],
+  urlEconomies: readonly string[],
+  message: MessageFacts | undefined,
+): void {
   to.list(urlEconomies.map((economy) => [economy]));
   to.list(urls.map((url) => [url.url, url.host, url.domain, url.ip, url.asn, url.economy, url.basis]));
   to.text(message?.subject);
   to.text(message?.charset === undefined ? undefined : knownCharset(message.charset));
   to.text(message?.language);
+}
+
+/** Cells of a message's size. */
+export function sizeCells(to: RowBuffer, bytes: number | undefined): void {
   to.integer(bytes);
   to.integer(bytes === undefined ? undefined : Math.ceil(bytes / 1000));
+}
+
+/** Cells of what a message consists of. */
+export function structureCells(to: RowBuffer, message: MessageFacts | undefined): void {
   to.text(message?.messageSha256);
   to.text(message?.bodySha256);
   to.text(message?.transferEncoding);
   to.text(message?.mimeLayout);
   to.list((message?.attachments ?? []).map(({ type, bytes: size, sha256 }) => [type, size, sha256]));
-  to.flag(record.truncated);
+}
+
+/** The last cells, and the row's end. */
+export function lastCells(to: RowBuffer, truncated: boolean, message: MessageFacts | undefined): void {
+  to.flag(truncated);
   to.text(message?.parseError);
   to.endRow();
-  return { probe, sourceEconomy, targetEconomies, urlEconomies };
 }

@@ -9,7 +9,7 @@ import type { SharedTables } from "../enrich/attribution.ts";
 import type { Maps } from "../enrich/maps.ts";
 import { SpampotsError } from "../errors.ts";
 import type { Sensor } from "../model.ts";
-import type { BlockResult } from "./block.ts";
+import type { BlockResult } from "./block-rows.ts";
 import { openReader } from "./reading.ts";
 
 /** What every thread is started with. */

@@ -27,6 +27,7 @@ import { captureColumns } from "../../src/fields.ts";
 import { blockRows, rememberingHits } from "../../src/lake/block.ts";
 import { openDuckdb } from "../../src/lake/duckdb.ts";
 import type { Engine } from "../../src/lake/engine.ts";
+import { PlainRows } from "../../src/lake/plain-rows.ts";
 import type { Quarantined } from "../../src/lake/quarantine.ts";
 import { plain } from "../../src/log.ts";
 import type { MessageFacts } from "../../src/model.ts";
@@ -64,6 +65,7 @@ const patterns = sensorPatterns(sensors);
 const hits = (text: string): boolean => patterns.hits(text);
 const world = { folder: "", parser: {} as MessageParser, forgetful: {} as MessageParser, engine: {} as Engine }; // opened before the first law
 let attributes: ReturnType<typeof createEnricher>;
+let plainRows: PlainRows;
 
 before(async () => {
   world.folder = await mkdtemp(join(tmpdir(), "spampots-fuzz-"));
@@ -77,6 +79,7 @@ before(async () => {
     await importTable({ files: [file], kind, name: "documentation", date: "2026-01-01", store });
   }
   attributes = createEnricher((await loadTables(store)).shared(), mapsOf({}, [], []));
+  plainRows = new PlainRows(attributes, patterns);
 });
 after(async () => {
   world.engine.close();
@@ -227,6 +230,7 @@ async function rowsOf(
       parser,
       hits,
       shortHits: rememberingHits(hits),
+      plainRows,
       latest,
     });
     quarantine.push(...result.quarantine.listed);

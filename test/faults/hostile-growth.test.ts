@@ -228,6 +228,7 @@ function rowOf(recipient: (index: number) => string): unknown {
     recipientDomain: (address) => domain(domainText(address) ?? ""),
     domain,
     url: () => undefined,
+    era: () => 0,
   });
 }
 

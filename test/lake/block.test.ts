@@ -6,7 +6,9 @@ import type { MessageParser } from "../../src/capture/message.ts";
 import { sensorPatterns } from "../../src/capture/probe.ts";
 import { createEnricher } from "../../src/enrich/enricher.ts";
 import { mapsOf } from "../../src/enrich/maps.ts";
-import { type BlockResult, blockRows, rememberingHits } from "../../src/lake/block.ts";
+import { blockRows, rememberingHits } from "../../src/lake/block.ts";
+import type { BlockResult } from "../../src/lake/block-rows.ts";
+import { PlainRows } from "../../src/lake/plain-rows.ts";
 import type { Sensor } from "../../src/model.ts";
 
 const sensor: Sensor = { id: "s1", addresses: [{ address: "192.0.2.7" }], names: ["trap.example"] };
@@ -44,7 +46,15 @@ async function rowsOf(lines: readonly string[]): Promise<BlockResult> {
   const hits = (text: string) => patterns.hits(text);
   const block = { firstLine: 2, bytes: Buffer.from(`${lines.join("\n")}\n`) };
   const shortHits = rememberingHits(hits);
-  return blockRows(block, { sensor: "s1", attributes, parser, hits, shortHits, latest: day + 1e9 });
+  return blockRows(block, {
+    sensor: "s1",
+    attributes,
+    parser,
+    hits,
+    shortHits,
+    plainRows: new PlainRows(attributes, patterns),
+    latest: day + 1e9,
+  });
 }
 
 const escaped = (json: string) => json.replaceAll("192", "\\u003192").replaceAll("trap", "\\u0074rap");

@@ -4,7 +4,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { createEnricher } from "../../src/enrich/enricher.ts";
 import { mapsOf } from "../../src/enrich/maps.ts";
-import { type Recipients, recipientNumber, recipientsOf } from "../../src/lake/recipients.ts";
+import { recipientNumber } from "../../src/lake/recipient-number.ts";
+import { type Recipients, recipientsOf } from "../../src/lake/recipients.ts";
 
 const enricher = createEnricher({ files: [] }, mapsOf({ "hinet.net": "TW" }, [], []));
 
