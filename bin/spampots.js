@@ -27,7 +27,8 @@ if (unprepared) {
   // Half of a start is reading the program's own sources: what Node made of them is kept beside it, where it may write.
   module.enableCompileCache?.(fileURLToPath(new URL("../node_modules/.cache/spampots", import.meta.url)));
   const { spampots } = await import(entry.href);
-  await spampots(process.env).parseAsync();
+  const program = await spampots(process.env, process.argv.slice(2));
+  await program.parseAsync();
 } else {
   const node = bundledNode();
   if (node === undefined) refuse(`Node ${neededMajor} or newer is needed, and this is ${process.versions.node}.`);

@@ -1,23 +1,52 @@
-/** The command line: what commands there are. Each is in `cli/`; this is the only place with argv. */
+/**
+ * The command line: what commands there are. Each is in `cli/`; this is the only place with argv. A command is loaded when
+ * it is called for: reading all the program's sources would take longer than most commands do.
+ */
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
-import { checkCommand } from "./cli/check.ts";
-import { demoCommand } from "./cli/demo.ts";
-import { ingestCommand } from "./cli/ingest.ts";
-import { keysCommand } from "./cli/keys.ts";
-import { lakeCommand } from "./cli/lake.ts";
-import { publishCommand } from "./cli/publish.ts";
-import { runner } from "./cli/run.ts";
-import { schemaCommand } from "./cli/schema.ts";
-import { simulateCommand } from "./cli/simulate.ts";
-import { sweepCommand } from "./cli/sweep.ts";
-import { tablesCommand } from "./cli/tables.ts";
-import { verifyCommand } from "./cli/verify.ts";
-import { withdrawCommand } from "./cli/withdraw.ts";
+import { type Run, runner } from "./cli/run.ts";
 import { errorTable } from "./errors.ts";
 
-/** The program with all its commands; `docs.test.ts` reads it too. */
-export function spampots(env: Readonly<Record<string, string | undefined>>): Command {
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Adds a command to the program. */
+type Addition = (program: Command, run: Run, env: Environment) => void;
+
+/** The commands by their names, in the order in which `--help` has them. */
+const commands: Readonly<Record<string, () => Promise<Addition>>> = {
+  check: async () => (await import("./cli/check.ts")).checkCommand,
+  simulate: async () => (await import("./cli/simulate.ts")).simulateCommand,
+  ingest: async () => (await import("./cli/ingest.ts")).ingestCommand,
+  publish: async () => (await import("./cli/publish.ts")).publishCommand,
+  verify: async () => (await import("./cli/verify.ts")).verifyCommand,
+  withdraw: async () => (await import("./cli/withdraw.ts")).withdrawCommand,
+  lake: async () => (await import("./cli/lake.ts")).lakeCommand,
+  sweep: async () => (await import("./cli/sweep.ts")).sweepCommand,
+  keys: async () => (await import("./cli/keys.ts")).keysCommand,
+  tables: async () => (await import("./cli/tables.ts")).tablesCommand,
+  schema: async () => (await import("./cli/schema.ts")).schemaCommand,
+  demo: async () => (await import("./cli/demo.ts")).demoCommand,
+};
+
+/**
+ * The commands that a call may mean: those that it names, wherever (a name may be an option's value, too); all where it
+ * names none, for help and for suggestions.
+ */
+function meant(args: readonly string[]): readonly (() => Promise<Addition>)[] {
+  if (args.includes("--version")) return [];
+  const help = args.findIndex((arg) => arg === "--help" || arg === "-h");
+  // Help that is asked for before any command is that of the program.
+  const words = help < 0 ? args : args.slice(0, help);
+  const named = Object.entries(commands).filter(([name]) => words.includes(name));
+  return named.length > 0 ? named.map(([, load]) => load) : Object.values(commands);
+}
+
+/**
+ * The program, with the commands that `args` may mean: all of them where none are given, as `docs.test.ts` reads it.
+ *
+ * @param args the arguments that it will be called with
+ */
+export async function spampots(env: Environment, args: readonly string[] = []): Promise<Command> {
   // The file is our own: it has a version.
   const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
     version: string;
@@ -34,19 +63,8 @@ export function spampots(env: Readonly<Record<string, string | undefined>>): Com
     // A wrong call ends with the exit code of `bad-argument`; commander's own would say that something failed.
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : errorTable["bad-argument"].exit));
   const run = runner(env);
-  checkCommand(program, run);
-  simulateCommand(program, run);
-  ingestCommand(program, run);
-  publishCommand(program, run);
-  verifyCommand(program, run);
-  withdrawCommand(program, run);
-  lakeCommand(program, run);
-  sweepCommand(program, run);
-  keysCommand(program, run);
-  tablesCommand(program, run);
-  schemaCommand(program, run);
-  demoCommand(program, run, env);
+  for (const load of meant(args)) (await load())(program, run, env);
   return program;
 }
 
-if (import.meta.main) await spampots(process.env).parseAsync();
+if (import.meta.main) await (await spampots(process.env, process.argv.slice(2))).parseAsync();

@@ -61,7 +61,7 @@ function leavesOf(command: Command, path: readonly string[] = []): [string, Comm
     });
 }
 
-const program = spampots({});
+const program = await spampots({});
 const commands = new Map(leavesOf(program));
 
 test("README's table and .env.example hold every setting with its default, and nothing else", () => {

@@ -1,7 +1,6 @@
 /** Runs a command's work: opens the world, says what went wrong, sets the exit code. The only place with exit codes. */
 import type { Command } from "commander";
-import { errorJson, errorText, exitCodeOf, sayJson } from "./say.ts";
-import { type CliWorld, type CommonFlags, openWorld } from "./world.ts";
+import type { CliWorld, CommonFlags } from "./world.ts";
 
 /** A command's work. Commander passes arguments, then flags, then the command. */
 type Work<Arguments extends unknown[]> = (world: CliWorld, ...rest: Arguments) => Promise<void>;
@@ -15,8 +14,10 @@ export function runner(env: Readonly<Record<string, string | undefined>>): Run {
     async (...given: unknown[]) => {
       const command = given.at(-1) as Command; // commander's last argument is the command itself
       const flags = command.optsWithGlobals<CommonFlags>();
+      const { errorJson, errorText, exitCodeOf, sayJson } = await import("./say.ts");
       let world: CliWorld | undefined;
       try {
+        const { openWorld } = await import("./world.ts");
         world = await openWorld(flags, env);
         await work(world, ...(given.slice(0, -1) as Arguments)); // the command declares what commander passes
       } catch (error) {

@@ -1,26 +1,22 @@
-/** The world that commands work in: settings, clock, log and what they open. Built once for each command. */
+/**
+ * The world that commands work in: settings, clock, log and what they open. Built once for each command. What opens
+ * something is loaded when it is opened: no command needs all of it, and each would wait for all of it to be read.
+ */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseInstant } from "../capture/instant.ts";
-import { sensorPatterns } from "../capture/probe.ts";
-import { parseSensors } from "../capture/sensors.ts";
-import { documentText, refusal } from "../document.ts";
-import { loadTables } from "../enrich/table-load.ts";
 import { SpampotsError } from "../errors.ts";
-import { type Configuration, loadConfiguration } from "../feed/configuration.ts";
+import type { Configuration } from "../feed/configuration.ts";
 import type { IngestWorld } from "../ingest.ts";
 import type { Engine } from "../lake/engine.ts";
-import { type Lake, openLake } from "../lake/lake.ts";
-import { openThreads } from "../lake/threads.ts";
+import type { Lake } from "../lake/lake.ts";
 import { type Log, openLog } from "../log.ts";
 import type { Sensor } from "../model.ts";
 import { issuerIdentity } from "../publication/issuer.ts";
-import { openKeyring, readSiteKey } from "../publication/keys.ts";
 import type { PublishWorld } from "../publication/publish.ts";
 import { readSettings, type Settings } from "../settings.ts";
 import { openDiskStore } from "../store/disk.ts";
-import { openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
 import { sweepTemporary, temporaryPath } from "../store/temporary.ts";
 import { progressLine } from "./say.ts";
@@ -74,17 +70,16 @@ export async function openWorld(
     };
   };
   const clock = () => fixed ?? Date.now();
-  const store = once(() => openStore(settings.store, settings.s3));
-  const lake = once(() => openLake(settings.lake));
+  const store = once(async () => (await import("../store/open.ts")).openStore(settings.store, settings.s3));
+  const lake = once(async () => (await import("../lake/lake.ts")).openLake(settings.lake));
   const engine = once(async () => {
     const temporary = temporaryPath(settings.data);
-    // A native library, which most commands don't need.
     const { openDuckdb } = await import("../lake/duckdb.ts");
     const opened = await openDuckdb({ threads: settings.threads, memoryMb: settings.memoryMb, temporary });
     closing.push(() => opened.close());
     return opened;
   });
-  const configuration = once(() => loadConfiguration(settings.config));
+  const configuration = once(async () => (await import("../feed/configuration.ts")).loadConfiguration(settings.config));
   const sensors = once(() => readSensors(settings));
   const tableStore = () => openDiskStore(settings.tables);
   const progress = progressLine(!flags.json && process.stderr.isTTY === true);
@@ -107,6 +102,8 @@ export async function openWorld(
     marks,
     progress,
     async ingestWorld() {
+      const { loadTables } = await import("../enrich/table-load.ts");
+      const { openThreads } = await import("../lake/threads.ts");
       const { maps } = await configuration();
       const tables = await loadTables(tableStore());
       const facts = { tables: tables.shared(), maps, sensors: await sensors() };
@@ -124,6 +121,8 @@ export async function openWorld(
       };
     },
     async publishWorld() {
+      const { sensorPatterns } = await import("../capture/probe.ts");
+      const { openKeyring, readSiteKey } = await import("../publication/keys.ts");
       const { partners, maps } = await configuration();
       const source = settings.signingKey === undefined ? {} : { environmentKey: settings.signingKey };
       return {
@@ -158,6 +157,8 @@ function fixedNow(text: string | undefined): number | undefined {
 }
 
 async function readSensors(settings: Settings): Promise<readonly Sensor[]> {
+  const { parseSensors } = await import("../capture/sensors.ts");
+  const { documentText, refusal } = await import("../document.ts");
   try {
     const read = documentText(settings.sensors, await readFile(settings.sensors));
     if ("problem" in read) throw refusal([read.problem]);

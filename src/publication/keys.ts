@@ -14,7 +14,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { exportJWK, generateKeyPair } from "jose";
+import { exportJWK } from "jose/key/export";
+import { generateKeyPair } from "jose/key/generate/keypair";
 import { z } from "zod";
 import { isError, SpampotsError } from "../errors.ts";
 import { secondsInstant } from "../feed/period.ts";

@@ -7,7 +7,9 @@
  *
  * @see RFC 7515 §7.2.2 (flattened JWS), RFC 8037 (EdDSA), RFC 8725 §3 (algorithm pinned by key, explicit typ)
  */
-import { FlattenedSign, flattenedVerify, importJWK } from "jose";
+import { FlattenedSign } from "jose/jws/flattened/sign";
+import { flattenedVerify } from "jose/jws/flattened/verify";
+import { importJWK } from "jose/key/import";
 import { z } from "zod";
 import { SpampotsError } from "../errors.ts";
 import { decodeExact } from "./exact-json.ts";

@@ -148,17 +148,39 @@ async function* readRange(path: string, key: string, start: number, end: number)
   if (handle === undefined) {
     throw new SpampotsError("not-found", "An object was deleted before it was read.", { key });
   }
+  if (end - start <= chunkBytes) {
+    // Manifests and records are small and many: a stream costs more than the reading.
+    yield await readAtOnce(handle, key, start, end);
+    return;
+  }
   let left = end - start;
   // `end` of a Node stream is inclusive. The stream closes the handle when it ends, fails or is left.
   for await (const chunk of handle.createReadStream({ start, end: end - 1, highWaterMark: chunkBytes })) {
     left -= chunk.length;
     yield chunk;
   }
-  if (left !== 0) {
-    throw new SpampotsError("disk-failed", "An object ends before its size says so.", {
-      key,
-      missing: left,
-      hint: "It was cut while it was read: look at the disk that holds the store.",
-    });
+  if (left !== 0) throw cutWhileRead(key, left);
+}
+
+async function readAtOnce(handle: FileHandle, key: string, start: number, end: number): Promise<Uint8Array> {
+  try {
+    const bytes = Buffer.allocUnsafeSlow(end - start);
+    let done = 0;
+    while (done < bytes.length) {
+      const { bytesRead } = await handle.read(bytes, done, bytes.length - done, start + done);
+      if (bytesRead === 0) throw cutWhileRead(key, bytes.length - done);
+      done += bytesRead;
+    }
+    return bytes;
+  } finally {
+    await handle.close();
   }
+}
+
+function cutWhileRead(key: string, missing: number): SpampotsError {
+  return new SpampotsError("disk-failed", "An object ends before its size says so.", {
+    key,
+    missing,
+    hint: "It was cut while it was read: look at the disk that holds the store.",
+  });
 }
