@@ -2,7 +2,7 @@
  * Everything that a message's body alone decides: text, language, links, attachments, digest, probe. Follows `mime.ts`;
  * `message.ts` keeps the result for the copies of a body, so nothing here may depend on other headers.
  */
-import { isUtf8 } from "node:buffer";
+import { isAscii, isUtf8 } from "node:buffer";
 import { hash } from "node:crypto";
 import type { AttachmentFacts } from "../model.ts";
 import { bodyDigest, maxNormal, normaliseBody } from "./body.ts";
@@ -61,6 +61,8 @@ interface TextPart extends Decoded {
   readonly part: Part;
   /** Visible text of HTML, or the text itself. */
   readonly visible: string;
+  /** The text stands in the raw body as it is, from line to line: whoever searches that searches this. */
+  readonly isRaw: boolean;
 }
 
 /** An attachment's facts, and what is searched of it. */
@@ -78,13 +80,15 @@ export function readBody(bytes: Buffer, fields: HeaderFields, bodyStart: number,
   const attachments: Attachment[] = [];
   const leaves = leavesOf(root);
   for (const part of leaves) {
-    const content = decodeTransfer(bytes.subarray(part.start, part.end), part.transferEncoding);
-    if (isText(part, root)) texts.push(readText(part, content.subarray(0, maxText), urls, tools));
+    const encoded = bytes.subarray(part.start, part.end);
+    const content = decodeTransfer(encoded, part.transferEncoding);
+    if (isText(part, root)) texts.push(readText(part, content, content === encoded, urls, tools));
     else attachments.push(readAttachment(part, content));
   }
   const kept = attachments.slice(0, maxAttachments).map(({ facts }) => facts);
   const main = mainText(texts);
-  const searched = searchedTexts(leaves, texts, attachments, urls);
+  const body = bytes.subarray(bodyStart);
+  const searched = searchedTexts(leaves, texts, attachments, urls, body.length <= maxRawText);
   return {
     ...labelsOf(main?.part ?? root),
     ...languageOf(texts, main, tools),
@@ -93,7 +97,7 @@ export function readBody(bytes: Buffer, fields: HeaderFields, bodyStart: number,
     bodySha256: digestOf(texts, urls.urls, kept),
     urls: urls.urls,
     attachments: kept,
-    probe: rawHits(bytes.subarray(bodyStart), tools) || some(searched, tools.hits),
+    probe: rawHits(body, tools) || some(searched, tools.hits),
   };
 }
 
@@ -129,17 +133,20 @@ function isText(part: Part, root: Part): boolean {
   return part === root && (part.type.startsWith("text") || !part.type.includes("/"));
 }
 
-function readText(part: Part, content: Buffer, urls: UrlCollector, { languages }: BodyTools): TextPart {
+/** @param asSent the content is the part's bytes as they stand in the message */
+function readText(part: Part, whole: Buffer, asSent: boolean, urls: UrlCollector, { languages }: BodyTools): TextPart {
+  const content = whole.subarray(0, maxText);
   const judge: LanguageJudge = (text) => languages.judge(isHtml(part, text) ? readHtml(text).text : text);
   const decoded = decodeText(content, part.charset ?? metaCharset(content), { judge });
+  const isRaw = asSent && whole.length <= maxText && isAscii(whole) && decoded.text === whole.toString("latin1");
   if (!isHtml(part, decoded.text)) {
     urls.text(decoded.text);
-    return { part, ...decoded, visible: decoded.text };
+    return { part, ...decoded, visible: decoded.text, isRaw };
   }
   const { text, links } = readHtml(decoded.text);
   for (const link of links) urls.link(link);
   urls.text(text);
-  return { part, ...decoded, visible: text };
+  return { part, ...decoded, visible: text, isRaw };
 }
 
 function isHtml(part: Part, text: string): boolean {
@@ -222,9 +229,10 @@ function* searchedTexts(
   texts: readonly TextPart[],
   attachments: readonly Attachment[],
   urls: UrlCollector,
+  rawIsSearched: boolean,
 ): Generator<string> {
-  for (const { text, visible } of texts) {
-    yield text;
+  for (const { text, visible, isRaw } of texts) {
+    if (!isRaw || !rawIsSearched) yield text;
     if (visible !== text) yield visible;
   }
   yield* urls.written;

@@ -24,18 +24,35 @@ export function normaliseBody(text: string): string {
     .slice(0, maxNormal)
     .replace(/\p{Cf}+/gu, "")
     .toLowerCase();
-  const words: string[] = [];
+  const pieces: string[] = [];
+  // Words that stay as they are, with one space between, are taken together: from `kept` to before `keptEnd`.
+  let kept = 0;
+  let keptEnd = 0;
   let start = 0;
-  let plainWord = true;
+  let isPlain = true;
   for (let at = 0; at <= visible.length; at += 1) {
     const code = visible.charCodeAt(at);
-    if (at === visible.length || isBlank(code)) {
-      if (at > start) words.push(plainWord ? visible.slice(start, at) : normaliseWord(visible.slice(start, at)));
-      start = at + 1;
-      plainWord = true;
-    } else if (isTelling(code)) plainWord = false;
+    if (at < visible.length && !isBlank(code)) {
+      if (isTelling(code)) isPlain = false;
+      continue;
+    }
+    if (at > start) {
+      const goesOn = isPlain && keptEnd > kept && start === keptEnd + 1 && visible.charCodeAt(keptEnd) === 32;
+      if (!goesOn) {
+        if (keptEnd > kept) pieces.push(visible.slice(kept, keptEnd));
+        kept = start;
+      }
+      if (isPlain) keptEnd = at;
+      else {
+        pieces.push(normaliseWord(visible.slice(start, at)));
+        kept = keptEnd = at;
+      }
+    }
+    start = at + 1;
+    isPlain = true;
   }
-  return words.join(" ");
+  if (keptEnd > kept) pieces.push(visible.slice(kept, keptEnd));
+  return pieces.join(" ");
 }
 
 /** White space and control characters. */

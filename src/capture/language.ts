@@ -1,9 +1,10 @@
 /**
- * The language of a text (ISO 639-1), by `eld`, where there is enough of it. Used by `body-facts.ts` and `message.ts`.
+ * The language of a text (ISO 639-1), by the database of `eld`, where there is enough of it. Used by `body-facts.ts` and `message.ts`.
  */
 import type { LanguageJudge } from "./guess.ts";
+import { openScorer } from "./language-scores.ts";
 
-/** Tells languages. Holds a database of some 70 MB: one for each thread. */
+/** Tells languages. Holds a database of some 5 MB: one for each thread. */
 export interface LanguageReader {
   /** ISO 639-1 code; `undefined` where the text is too short or no language stands out. */
   language(text: string, encoding?: string): string | undefined;
@@ -30,32 +31,26 @@ const lookedAt = 16_000;
 /** Encodings that only Japanese text is written in: decides where a text is of Han characters alone. */
 const japanese: ReadonlySet<string> = new Set(["iso-2022-jp", "shift_jis", "euc-jp"]);
 
-/** Loads the database (0.3 s). */
+/** Loads the database (0.1 s). */
 export async function openLanguages(): Promise<LanguageReader> {
-  const { eld: detector } = await import("eld/medium");
+  const score = await openScorer();
   return {
     language: (text, encoding = "") => {
       for (const words of wordsOf(text)) {
         if (letterCount(words) < enoughLetters) return undefined;
         const margin = /[^ -~]/.test(words) ? narrowMargin : wideMargin;
-        const found = detector.detect(words.slice(0, detected));
-        if (found.isReliable() && leads(found.getScores(), margin)) {
-          return found.language === "zh" && japanese.has(encoding) ? "ja" : found.language;
+        const { language, isReliable, first, second } = score(words.slice(0, detected));
+        if (isReliable && first - second >= margin) {
+          return language === "zh" && japanese.has(encoding) ? "ja" : language;
         }
       }
       return undefined;
     },
     judge: (text) => {
-      const found = detector.detect(firstWords(text).slice(0, detected));
-      return { language: found.language, likeness: found.getScores()[found.language] ?? 0 };
+      const { language, first } = score(firstWords(text).slice(0, detected));
+      return { language, likeness: first };
     },
   };
-}
-
-/** True where the first score leads the second by `margin`: `isReliable` does not compare the two. */
-function leads(scores: Readonly<Record<string, number>>, margin: number): boolean {
-  const [first = 0, second = 0] = Object.values(scores);
-  return first - second >= margin;
 }
 
 /** True where a text alone is too short for {@link LanguageReader.language}. */

@@ -5,6 +5,7 @@
 
 import { type MailSlots, sharedPart, slotsOf } from "./simulate-mail.ts";
 import { around, type Random } from "./simulate-random.ts";
+import { type RealMessage, withOwnText } from "./simulate-real.ts";
 import type { Campaign, World } from "./simulate-world.ts";
 
 /** Whether captures hold messages: none, bodies that mostly repeat as in the wild, or no two bodies the same. */
@@ -41,17 +42,24 @@ const base64 = (latin1: string): string => Buffer.from(latin1, "latin1").toStrin
 /** Writes the messages of one sensor's day. */
 export class Mailer {
   private readonly shared = new Map<number, WrittenMail>();
+  private readonly sharedReal = new Map<RealMessage, WrittenMail>();
   private readonly world: World;
   private readonly week: number;
   private readonly mode: BodyMode;
   private readonly random: Random;
+  private readonly real: readonly RealMessage[];
 
-  /** @param day since 1970  @param random a stream of its own, so that envelopes are the same in every mode */
-  constructor(world: World, day: number, mode: BodyMode, random: Random) {
+  /**
+   * @param day since 1970
+   * @param random a stream of its own, so that envelopes are the same in every mode
+   * @param real what campaigns send instead of their own texts, unless there is none
+   */
+  constructor(world: World, day: number, mode: BodyMode, random: Random, real: readonly RealMessage[] = []) {
     this.world = world;
     this.week = Math.floor(day / 7);
     this.mode = mode;
     this.random = random;
+    this.real = real;
   }
 
   /**
@@ -62,15 +70,11 @@ export class Mailer {
    */
   campaignMail(campaign: Campaign, variant: number, head: string, only: string | undefined): WrittenMail {
     if (this.mode === "none" || (this.mode === "repeat" && only === undefined)) {
-      const shared = this.sharedMail(campaign, variant);
+      const shared = this.real.length > 0 ? this.sharedRealMail(campaign) : this.sharedMail(campaign, variant);
       const bytes = head.length + shared.bytes;
       return this.mode === "none" ? { bytes, base64: "" } : { bytes, base64: base64(head) + shared.base64 };
     }
-    const part = sharedPart(
-      campaign,
-      variant,
-      this.ownSlots(slotsOf(this.world.seed, campaign, variant, this.week), only),
-    );
+    const part = this.ownPart(campaign, variant, only);
     return { bytes: head.length + part.length, base64: base64(head) + part.toString("base64") };
   }
 
@@ -88,6 +92,32 @@ export class Mailer {
     const mail = { bytes: part.length, base64: part.toString("base64") };
     this.shared.set(key, mail);
     return mail;
+  }
+
+  private sharedRealMail(campaign: Campaign): WrittenMail {
+    const message = this.realOf(campaign);
+    const known = this.sharedReal.get(message);
+    if (known !== undefined) return known;
+    const mail = { bytes: message.bytes.length, base64: message.bytes.toString("base64") };
+    this.sharedReal.set(message, mail);
+    return mail;
+  }
+
+  /** One of a campaign's real messages: the campaigns have shared all of them out. */
+  private realOf({ index }: Campaign): RealMessage {
+    const { length } = this.world.campaigns;
+    const each = Math.ceil(this.real.length / length);
+    return around(this.real, index + length * this.random.below(each));
+  }
+
+  private ownPart(campaign: Campaign, variant: number, only: string | undefined): Buffer {
+    const slots = this.ownSlots(slotsOf(this.world.seed, campaign, variant, this.week), only);
+    if (this.real.length === 0) return sharedPart(campaign, variant, slots);
+    const { words, greeting, url } = slots;
+    const own = [words, ...(greeting === undefined ? [] : [greeting, url])].filter((text) => text !== undefined);
+    const isAny = this.mode === "distinct";
+    const message = isAny ? around(this.real, this.random.below(this.real.length)) : this.realOf(campaign);
+    return withOwnText(message, own.join(" "));
   }
 
   private ownSlots(slots: MailSlots, only: string | undefined): MailSlots {

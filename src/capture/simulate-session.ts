@@ -11,6 +11,7 @@ import { ownHead, variantsPerCampaign } from "./simulate-mail.ts";
 import { type BodyMode, Mailer, type WrittenMail } from "./simulate-mailer.ts";
 import { connectionSizes, idleRequests, recipientSizes } from "./simulate-mix.ts";
 import { around, Random, WeightedTable } from "./simulate-random.ts";
+import type { RealMessage } from "./simulate-real.ts";
 import { probeForms, type SimulatedSensor } from "./simulate-sensors.ts";
 import { idleRequestText, mailRequest, type Posed, posed } from "./simulate-service.ts";
 import { addressOf, type Campaign, campaignOf, type RecipientList, type Slot, type World } from "./simulate-world.ts";
@@ -28,6 +29,8 @@ export interface SensorDay {
   /** Messages to make, exactly. */
   readonly messages: number;
   readonly bodies: BodyMode;
+  /** Real messages that captures hold instead of simulated ones; none where empty or absent. */
+  readonly real?: readonly RealMessage[];
 }
 
 /** What was made. */
@@ -104,14 +107,14 @@ export class Sessions {
   private made = 0;
 
   constructor(world: World, sensorDay: SensorDay, counts: LineCounts, take: TakeLine) {
-    const { sensor, day, bodies } = sensorDay;
+    const { sensor, day, bodies, real } = sensorDay;
     const date = new Date(day * dayMs);
     this.world = world;
     this.sensorDay = sensorDay;
     this.counts = counts;
     this.take = take;
     this.random = new Random(world.seed, `sessions ${sensor.id} ${day}`);
-    this.mailer = new Mailer(world, day, bodies, new Random(world.seed, `bodies ${sensor.id} ${day}`));
+    this.mailer = new Mailer(world, day, bodies, new Random(world.seed, `bodies ${sensor.id} ${day}`), real);
     this.dayText = `${date.toISOString().slice(0, 10)}T`;
     this.dateText = date.toUTCString().slice(0, 16);
     // Another seed gives other ids, so that two simulations can be ingested into one lake.

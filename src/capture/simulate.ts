@@ -15,6 +15,7 @@ import { SpampotsError } from "../errors.ts";
 import { dayMs, earliestInstant, latestInstant } from "../model.ts";
 import { noLines, simulatedLines } from "./simulate-lines.ts";
 import type { BodyMode } from "./simulate-mailer.ts";
+import { type RealMessage, realMessages } from "./simulate-real.ts";
 import { mostSensors, type SimulatedSensor, sensorsYaml, simulatedMark, simulatedSensors } from "./simulate-sensors.ts";
 import type { LineCounts, SensorDay } from "./simulate-session.ts";
 import { makeWorld, type World } from "./simulate-world.ts";
@@ -37,6 +38,8 @@ export interface SimulateOptions {
   /** 10 where absent, at most 99. */
   readonly sensors?: number;
   readonly bodies: BodyMode;
+  /** Archives of real messages that captures hold instead of simulated ones: files, folders, as `mailbox.ts` reads them. */
+  readonly messages?: readonly string[];
   readonly compression: SpoolCompression;
   /** Called after each file. */
   readonly onProgress?: (progress: SimulationProgress) => void;
@@ -101,11 +104,15 @@ function quotas(messagesPerDay: number, sensors: number): number[] {
 }
 
 /** Every sensor's every day, in order of days. */
-function* sensorDays(options: SimulateOptions, sensors: readonly SimulatedSensor[]): Generator<SensorDay> {
+function* sensorDays(
+  options: SimulateOptions,
+  sensors: readonly SimulatedSensor[],
+  real: readonly RealMessage[],
+): Generator<SensorDay> {
   const parts = quotas(options.messagesPerDay, sensors.length);
   for (let day = options.firstDay / dayMs; day < options.firstDay / dayMs + options.days; day += 1) {
     for (const [index, sensor] of sensors.entries()) {
-      yield { sensor, day, messages: parts[index] ?? 0, bodies: options.bodies };
+      yield { sensor, day, messages: parts[index] ?? 0, bodies: options.bodies, real };
     }
   }
 }
@@ -144,6 +151,18 @@ async function writeSensors(out: string, sensors: readonly SimulatedSensor[]): P
   await writeRenamed(path, [Buffer.from(sensorsYaml(sensors))], "none");
 }
 
+/** Nothing where no archive is named. */
+async function readReal(paths: readonly string[]): Promise<RealMessage[]> {
+  const hint = "Name files of mail, or folders that hold some.";
+  const real = await realMessages(paths).catch((cause) => {
+    throw new SpampotsError("bad-argument", "Messages to simulate with can't be read.", { cause, hint });
+  });
+  if (paths.length > 0 && real.length === 0) {
+    throw new SpampotsError("bad-argument", "There are no messages to simulate with.", { hint });
+  }
+  return real;
+}
+
 interface Written {
   lines: number;
   bytes: number;
@@ -162,19 +181,21 @@ function* asBytes(world: World, sensorDay: SensorDay, counts: LineCounts, writte
  * The same options give the same lines on any machine, and the same bytes with the same release of the runtime's
  * compressors. Files of an earlier simulation are replaced.
  *
- * @throws bad-argument for options that can't be, or where the folder holds a sensors file of somebody's own
+ * @throws bad-argument for options that can't be, for messages that can't be read, or where the folder holds a sensors
+ * file of somebody's own
  * @throws disk-failed where a file can't be written
  */
 export async function simulate(options: SimulateOptions): Promise<SimulationCounts> {
   checkOptions(options);
   const { out, compression, onProgress } = options;
+  const real = await readReal(options.messages ?? []);
   const sensors = simulatedSensors(options.sensors ?? 10);
   await writeSensors(out, sensors);
   const world = makeWorld(options.seed);
   const counts = noLines();
   const written: Written = { lines: 0, bytes: 0 };
   let files = 0;
-  for (const sensorDay of sensorDays(options, sensors)) {
+  for (const sensorDay of sensorDays(options, sensors, real)) {
     const date = new Date(sensorDay.day * dayMs).toISOString().slice(0, 10);
     const path = join(out, `${sensorDay.sensor.id}-${date}.ndjson${suffixes[compression]}`);
     await writeRenamed(path, asBytes(world, sensorDay, counts, written), compression);

@@ -17,6 +17,7 @@ interface SimulateFlags {
   readonly out?: string;
   readonly sensors: string;
   readonly bodies: string;
+  readonly messages?: readonly string[];
   readonly compression: string;
 }
 
@@ -35,6 +36,7 @@ export function simulateCommand(program: Command, run: Run): void {
     .option("--out <folder>", "where to; the spool folder by default")
     .option("--sensors <n>", "number of sensors", "10")
     .option("--bodies <mode>", bodyModes.join(", "), "repeat")
+    .option("--messages <path...>", "real messages in place of simulated ones: a file, an mbox, a Maildir or a folder")
     .option("--compression <name>", compressions.join(", "), "gzip")
     .action(run(simulateSpool));
 }
@@ -71,6 +73,7 @@ async function simulateSpool(world: CliWorld, flags: SimulateFlags): Promise<voi
     out,
     sensors: whole("sensors", flags.sensors),
     bodies,
+    ...(flags.messages === undefined ? {} : { messages: flags.messages.map((path) => resolve(path)) }),
     compression: chosen("compression", compressions, flags.compression),
     onProgress: ({ files, ofFiles, messages }) =>
       world.progress(`file ${files} of ${ofFiles} · ${count(messages)} messages`),

@@ -7,7 +7,7 @@ import { economyOfDomain } from "./domains.ts";
 import type { Maps } from "./maps.ts";
 import { domainText } from "./names.ts";
 import { remembered } from "./recent.ts";
-import { advertisedUrl } from "./urls.ts";
+import { locatedUrl, writtenUrl } from "./urls.ts";
 
 /** Facts about networks and names. Every text given is attacker-written; instants are ms since 1970 UTC. */
 export interface Enricher extends Attribution {
@@ -26,6 +26,10 @@ export interface Enricher extends Attribution {
 /** Domains whose answers are remembered. Spammers may make each one new, and a text may keep a path of 1 KB in memory. */
 const rememberedDomains = 16_384;
 
+/** URLs whose readings are remembered, and characters of the longest: bodies repeat, and their URLs with them. */
+const rememberedUrls = 8192;
+const longestUrl = 255;
+
 /** An enricher over shared tables and a clone of the maps. One for each thread. */
 export function createEnricher(shared: SharedTables, maps: Maps): Enricher {
   const tables = tablesFromShared(shared);
@@ -34,11 +38,16 @@ export function createEnricher(shared: SharedTables, maps: Maps): Enricher {
     const text = domainText(address);
     return text === undefined ? undefined : domainIn(text);
   };
+  const urlIn = remembered(rememberedUrls, (href) => writtenUrl(href, maps));
+  const url = (href: string, at: number) => {
+    const found = href.length > longestUrl ? writtenUrl(href, maps) : urlIn(href);
+    return found === undefined ? undefined : locatedUrl(found, tables, at);
+  };
   return {
     ...tables,
     maps,
     recipientDomain,
     domain: domainIn,
-    url: (href, at) => advertisedUrl(href, tables, maps, at),
+    url,
   };
 }

@@ -16,21 +16,27 @@ import { hostName, registrableDomain } from "./names.ts";
  * with a host name or address. User-info, query and fragment are dropped here too, whoever calls.
  */
 export function advertisedUrl(href: string, tables: Attribution, maps: Maps, at: number): AdvertisedUrl | undefined {
+  const found = writtenUrl(href, maps);
+  return found === undefined ? undefined : locatedUrl(found, tables, at);
+}
+
+/** The same without what the tables say of an address, and so at any instant. */
+export function writtenUrl(href: string, maps: Maps): AdvertisedUrl | undefined {
   const parsed = URL.parse(href);
   if (parsed === null || (parsed.protocol !== "http:" && parsed.protocol !== "https:")) return undefined;
   const host = parsed.hostname.replace(/^\[|\]$/g, "");
   const url = `${parsed.protocol}//${parsed.host}${parsed.pathname}`;
   const ip = normaliseAddress(host);
-  return ip === undefined ? ofName(url, host, maps) : ofAddress(url, host, ip, tables, at);
+  return ip === undefined ? ofName(url, host, maps) : { url, host, ip };
 }
 
-function ofAddress(url: string, host: string, ip: string, tables: Attribution, at: number): AdvertisedUrl {
-  const economy = tables.economy(ip, at);
-  const asn = tables.asn(ip, at)?.asn;
+/** What {@link writtenUrl} found, with what the tables said at `at` of its address, if it has one. */
+export function locatedUrl(found: AdvertisedUrl, tables: Attribution, at: number): AdvertisedUrl {
+  if (found.ip === undefined) return found;
+  const economy = tables.economy(found.ip, at);
+  const asn = tables.asn(found.ip, at)?.asn;
   return {
-    url,
-    host,
-    ip,
+    ...found,
     ...(asn === undefined ? {} : { asn }),
     ...(economy === undefined ? {} : { economy, basis: "address" }),
   };

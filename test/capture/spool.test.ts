@@ -270,3 +270,24 @@ test("law: header, reader and schema agree", () => {
     { numRuns: 1000 },
   );
 });
+
+test("a line that ends with its message reads as it does in any other order", () => {
+  const message = Buffer.from("Subject: a\r\n\r\n".padEnd(400, "text ")).toString("base64");
+  const last = JSON.stringify({ ...base, message });
+  const first = JSON.stringify({ message, ...base });
+  assert.deepEqual(parseLine(last, "sp01"), parseLine(first, "sp01"));
+  const wrong: Record<string, string> = {
+    [last.replace(message, message.replace("U", "\t"))]: "bad-line",
+    [last.replace(message, message.replace("U", "*"))]: "bad-message",
+    [last.replace(message, message.replace("U", "\\u0055"))]: "",
+    [last.replace('"kind":"message"', '"kind":"messag"')]: "",
+    [last.replace(',"message":', ',,"message":')]: "bad-line",
+    [`{,"message":"${message}"}`]: "bad-line",
+    [`{"a":{"kind":"message","message":"${message}"}`]: "bad-line",
+  };
+  for (const [line, code] of Object.entries(wrong)) {
+    const read = () => parseLine(line, "sp01");
+    if (code === "") read();
+    else assert.throws(read, { code }, line.slice(0, 100));
+  }
+});
