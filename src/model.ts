@@ -230,8 +230,8 @@ export interface AdvertisedUrl {
   readonly basis?: "address" | "cctld";
 }
 
-/** A cell as the engine returns it: text, integer, boolean, NULL or a list. */
-export type Cell = string | number | bigint | boolean | null | readonly Cell[];
+/** A cell as the engine returns it: text, integer, boolean, bytes, NULL or a list. */
+export type Cell = string | number | bigint | boolean | Uint8Array | null | readonly Cell[];
 
 /** Rows by column: `columns[c][r]`, columns in the slice's order. */
 export interface Chunk {

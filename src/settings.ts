@@ -56,7 +56,7 @@ export const settingRows: readonly SettingRow[] = [
   },
   {
     name: "SPAMPOTS_MEMORY",
-    fallback: "512",
+    fallback: "400",
     meaning: "Megabytes the query engine may use before it spills to disk; at least 256.",
   },
   { name: "SPAMPOTS_RETAIN_RAW", fallback: "90", meaning: "Days that ingested spool files are kept in done/." },
@@ -161,7 +161,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
       deadlineMs: whole("SPAMPOTS_S3_DEADLINE", 60, 1, 3600) * 1000,
     },
     threads: whole("SPAMPOTS_THREADS", Math.min(8, availableParallelism()), 1, 64),
-    memoryMb: whole("SPAMPOTS_MEMORY", 512, leastMemoryMb, 1_000_000),
+    memoryMb: whole("SPAMPOTS_MEMORY", 400, leastMemoryMb, 1_000_000),
     retainRawDays: whole("SPAMPOTS_RETAIN_RAW", 90, 0, 36_500),
     retainLakeDays: whole("SPAMPOTS_RETAIN_LAKE", 400, 1, 36_500),
     logLevel,

@@ -8,7 +8,7 @@ import { readSources, type SourceFile, target } from "./source-files.ts";
 
 /** The layers, lowest first. An entry is a file, or a folder ending in "/"; the longest entry that fits a file counts. */
 const layers = [
-  { name: "contracts", holds: ["errors.ts", "log.ts", "model.ts", "fields.ts", "document.ts"] },
+  { name: "contracts", holds: ["errors.ts", "log.ts", "model.ts", "fields.ts", "document.ts", "workers.ts"] },
   {
     name: "stages",
     holds: ["capture/", "enrich/", "feed/", "publication/", "lake/records.ts", "lake/coverage.ts", "reference.ts"],

@@ -185,6 +185,7 @@ export async function openSite(t: Ending, workshop: Workshop, folder?: string): 
         sensors: sensorPatterns(sensors),
         benignHosts: [...maps.benignHosts].sort(),
         siteKey: await readSiteKey(workshop.keys),
+        threads: 1,
         keyring: await openKeyring({ folder: workshop.keys }),
         issuer: { name: settings.issuer, identityId: issuerIdentity },
         temporary: data,

@@ -134,6 +134,7 @@ export async function openWorld(
         sensors: sensorPatterns(await sensors()),
         benignHosts: [...maps.benignHosts].sort(),
         siteKey: await readSiteKey(settings.keys),
+        threads: settings.threads,
         keyring: await openKeyring({ folder: settings.keys, ...source }),
         issuer: { name: settings.issuer, identityId: issuerIdentity },
         temporary: settings.data,

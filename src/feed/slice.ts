@@ -47,7 +47,7 @@ export interface Slice {
 }
 
 /**
- * How rows are packed: the first column is one text of key, cells {@link beside} it and all cells of the row in the feed's
+ * How rows are packed: the first column is one text of key (in bytes of UTF-8), cells {@link beside} it and all cells of the row in the feed's
  * order, each as it stands in CSV but for quotes and escapes, NULL as nothing; parts are separated by {@link partOfRow}
  * and cells by {@link cellSeparator}. Then come the columns that are asked for {@link alone}, too; `row_key` is the key.
  */
@@ -146,5 +146,5 @@ function packedRow(key: string, beside: readonly string[], cells: readonly strin
       ...(index === 0 ? [] : [separator(cellSeparator)]),
       `coalesce(${expression}, '')`,
     ]);
-  return `concat(${[key, separator(partOfRow), ...joined(beside), separator(partOfRow), ...joined(cells)].join(", ")})`;
+  return `to_utf8(concat(${[key, separator(partOfRow), ...joined(beside), separator(partOfRow), ...joined(cells)].join(", ")}))`;
 }

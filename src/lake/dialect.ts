@@ -9,6 +9,7 @@ const timestamp = "make_timestamp(1000 * CAST(instant AS BIGINT))";
 /** Functions that DuckDB lacks and macros can give it; the last two no engine has, and Trino takes as SQL functions, too. */
 export const macros: readonly string[] = [
   "CREATE OR REPLACE TEMP MACRO array_join(list, separator) AS array_to_string(list, separator)",
+  "CREATE OR REPLACE TEMP MACRO to_utf8(text) AS encode(text)",
   `CREATE OR REPLACE TEMP MACRO instant_text(instant) AS strftime(${timestamp}, '%Y-%m-%dT%H:%M:%SZ')`,
   `CREATE OR REPLACE TEMP MACRO day_text(instant) AS strftime(${timestamp}, '%Y-%m-%d')`,
 ];

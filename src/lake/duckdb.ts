@@ -3,11 +3,13 @@
  * it too; what DuckDB names differently is a macro here.
  */
 import {
+  DuckDBBlobVector,
   type DuckDBConnection,
   DuckDBInstance,
   DuckDBListValue,
   DuckDBStructValue,
   type DuckDBValue,
+  type DuckDBVector,
 } from "@duckdb/node-api";
 import { SpampotsError } from "../errors.ts";
 import { captureColumns, type LakeColumn, requestColumns } from "../fields.ts";
@@ -114,7 +116,7 @@ async function* stream(
     ) {
       yield {
         rows: chunk.rowCount,
-        columns: chunk.getColumns().map((column) => column.map(cellOf)),
+        columns: Array.from({ length: chunk.columnCount }, (_, index) => cellsOf(chunk.getColumnVector(index))),
       };
     }
   } catch (cause) {
@@ -139,6 +141,13 @@ function engineError(cause: unknown): SpampotsError {
     });
   }
   return new SpampotsError("engine-failed", "The query engine refused a query.", { cause });
+}
+
+function cellsOf(vector: DuckDBVector): readonly Cell[] {
+  // As they are: the value that stands for bytes would be a copy of them.
+  if (vector instanceof DuckDBBlobVector)
+    return Array.from({ length: vector.itemCount }, (_, index) => vector.getItemBytes(index));
+  return vector.toArray().map(cellOf);
 }
 
 function cellOf(value: DuckDBValue): Cell {

@@ -64,9 +64,10 @@ export interface Exemplar {
 export function exemplarsOf(cell: Cell): readonly Exemplar[] {
   if (cell === null) return [];
   // `Array.isArray` doesn't narrow readonly arrays: everything else of Cell is no object.
-  if (typeof cell !== "object") throw new SpampotsError("internal", "A cell holds no list of exemplars.");
+  if (typeof cell !== "object" || cell instanceof Uint8Array)
+    throw new SpampotsError("internal", "A cell holds no list of exemplars.");
   return cell.map((entry) => {
-    const parts = typeof entry === "object" && entry !== null ? entry : [];
+    const parts = typeof entry === "object" && entry !== null && !(entry instanceof Uint8Array) ? entry : [];
     return { instant: numberOf(parts[0]), sourcePort: numberOf(parts[1]), abusedPort: numberOf(parts[2]) };
   });
 }

@@ -34,6 +34,8 @@ export interface RenderContext {
   readonly stixMaxRows: number;
   /** Beside the whole, one CSV per source AS. */
   readonly splitBy?: "source_asn";
+  /** Threads that rendering may use; 1: the caller's own alone. */
+  readonly threads: number;
   /** Existing folder, empty of files of this slice. */
   readonly folder: string;
   /** True for a text that names a sensor. */

@@ -60,6 +60,7 @@ export async function renderRevocation(
     policyDigest: newest.policy.digest,
     economies: newest.policy.economies === "all" ? "all" : newest.policy.economies.map((economy) => economy.code),
     siteKey: world.siteKey,
+    threads: 1,
     issuer: world.issuer,
     // One step after the newest version of any of them: the record that was just put.
     modifiedSteps: latest + 1 - period.end,

@@ -18,6 +18,11 @@ function pad(key: Uint8Array, byte: number): Buffer {
 /** What a spreadsheet takes for a number, and shows as one: one of a thousand, such as `44388260710e0312`. */
 const numberLike = /^\d+(?:e\d+)?$/;
 
+function copied(from: Uint8Array, to: Buffer, at: number): number {
+  to.set(from, at);
+  return from.length;
+}
+
 /** The first 16 of 64 hex digits; where they look like a number, the next 16. */
 function shortened(digits: string): string {
   for (let at = 0; at < 48; at += 16) {
@@ -28,11 +33,11 @@ function shortened(digits: string): string {
 }
 
 /**
- * A function from natural key to `row_id`: the first 16 hex digits of HMAC-SHA-256 under the site key over
+ * A function from natural key (text, or its UTF-8) to `row_id`: the first 16 hex digits of HMAC-SHA-256 under the site key over
  * `feed U+001F key` in UTF-8 (the next 16 where those look like a number). It doesn't depend on the policy, so that
  * partners can speak of one row.
  */
-export function rowIds(siteKey: Uint8Array, feed: string): (key: string) => string {
+export function rowIds(siteKey: Uint8Array, feed: string): (key: string | Uint8Array) => string {
   const outer = Buffer.concat([pad(siteKey, 0x5c), Buffer.alloc(32)]);
   const prefix = Buffer.concat([pad(siteKey, 0x36), Buffer.from(`${feed}\u001f`)]);
   let inner = Buffer.concat([prefix, Buffer.alloc(256)]);
@@ -41,7 +46,8 @@ export function rowIds(siteKey: Uint8Array, feed: string): (key: string) => stri
     if (prefix.length + key.length * 3 > inner.length) {
       inner = Buffer.concat([prefix, Buffer.alloc(key.length * 3)]);
     }
-    const end = prefix.length + inner.write(key, prefix.length);
+    const end =
+      prefix.length + (typeof key === "string" ? inner.write(key, prefix.length) : copied(key, inner, prefix.length));
     outer.write(hash("sha256", inner.subarray(0, end), "hex"), blockBytes, "hex");
     return shortened(hash("sha256", outer, "hex"));
   };

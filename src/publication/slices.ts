@@ -23,6 +23,7 @@ export interface SliceWorld {
   readonly sensors: SensorPatterns;
   readonly benignHosts: readonly string[];
   readonly siteKey: Uint8Array;
+  readonly threads: number;
   readonly issuer: { readonly name: string; readonly identityId: string };
 }
 
@@ -86,7 +87,7 @@ export function renderContext(
   { feed, due, records, split }: SliceJob,
   columns: readonly string[],
   folder: string,
-  { sensors, siteKey, issuer }: Pick<SliceWorld, "sensors" | "siteKey" | "issuer">,
+  { sensors, siteKey, threads, issuer }: Pick<SliceWorld, "sensors" | "siteKey" | "threads" | "issuer">,
 ): RenderContext {
   const { policy, period, input } = due;
   return {
@@ -98,6 +99,7 @@ export function renderContext(
     policyDigest: policy.digest,
     economies: policy.economies === "all" ? "all" : policy.economies.map((economy) => economy.code),
     siteKey,
+    threads,
     issuer,
     modifiedSteps: input.steps + records.again + records.revokes,
     revokes: records.revokes,

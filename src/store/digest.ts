@@ -8,7 +8,7 @@
 import { createHash } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { extname } from "node:path";
-import { Worker } from "node:worker_threads";
+import { Workers } from "../workers.ts";
 import type { FileAnswer, FileWork } from "./digest-file.ts";
 import { digestFile } from "./digest-file.ts";
 
@@ -44,7 +44,7 @@ export async function digestBody(
 const bytesAlone = 16 * 1024 * 1024;
 const mostThreads = 4;
 let doneAlone = 0;
-let threads: DigestThread[] | undefined;
+let threads: Workers<FileWork, FileAnswer> | undefined;
 
 /**
  * The digest of a plain file; undefined for anything else. A link isn't followed.
@@ -56,7 +56,7 @@ export async function digestPath(
   { bytes, onBytes }: DigestOptions = {},
 ): Promise<ObjectDigest | undefined> {
   const work = { path, bytes };
-  const answer = doneAlone + (bytes ?? 0) <= bytesAlone ? digestFile(work) : await leastBusy().digest(work);
+  const answer = doneAlone + (bytes ?? 0) <= bytesAlone ? digestFile(work) : await hashing().ask(work);
   if ("code" in answer) throw Object.assign(new Error(answer.message), { code: answer.code });
   if (answer.digest?.sha256 !== undefined) {
     doneAlone += answer.digest.bytes;
@@ -65,48 +65,9 @@ export async function digestPath(
   return answer.digest;
 }
 
-function leastBusy(): DigestThread {
-  threads ??= Array.from({ length: Math.min(mostThreads, availableParallelism()) }, () => new DigestThread());
-  // There is at least one processor.
-  return threads.reduce((least, thread) => (thread.busy < least.busy ? thread : least));
-}
-
-/** A thread that keeps the process alive only while it works. */
-class DigestThread {
-  readonly #waiting = new Map<number, PromiseWithResolvers<FileAnswer>>();
-  #worker: Worker | undefined;
-  #last = 0;
-
-  get busy(): number {
-    return this.#waiting.size;
-  }
-
-  digest(work: FileWork): Promise<FileAnswer> {
-    const waiting = Promise.withResolvers<FileAnswer>();
-    this.#last += 1;
-    this.#waiting.set(this.#last, waiting);
-    this.#worker ??= this.#start();
-    this.#worker.ref();
-    this.#worker.postMessage({ id: this.#last, work });
-    return waiting.promise;
-  }
-
-  #start(): Worker {
-    // The sources run as they are in a checkout, as JavaScript where installed.
-    const worker = new Worker(new URL(`./digest-thread${extname(import.meta.url)}`, import.meta.url), {
-      // What the process was started with (a script, a loader) is none of a thread's business that only hashes.
-      execArgv: [],
-    });
-    worker.on("message", ({ id, answer }: { id: number; answer: FileAnswer }) => {
-      this.#waiting.get(id)?.resolve(answer);
-      this.#waiting.delete(id);
-      if (this.#waiting.size === 0) worker.unref();
-    });
-    worker.on("error", (error) => {
-      this.#worker = undefined;
-      for (const { reject } of this.#waiting.values()) reject(error);
-      this.#waiting.clear();
-    });
-    return worker;
-  }
+function hashing(): Workers<FileWork, FileAnswer> {
+  threads ??= new Workers(new URL(`./digest-thread${extname(import.meta.url)}`, import.meta.url), {
+    count: Math.min(mostThreads, availableParallelism()),
+  });
+  return threads;
 }

@@ -1,9 +1,10 @@
 /** Lines of packed rows: what is copied and what is finished; sensors are found in them; no separator shifts a cell. */
 import assert from "node:assert/strict";
+import { readdir } from "node:fs/promises";
 import { test } from "node:test";
 import type { Cell } from "../../src/model.ts";
-import { besideForCsv } from "../../src/publication/csv.ts";
-import { contentOf, contextOf, renderCsv, temporaryFolder } from "./slice-rows.ts";
+import { besideForCsv, csvRenderer } from "../../src/publication/csv.ts";
+import { contentOf, contextOf, madeRows, renderCsv, temporaryFolder } from "./slice-rows.ts";
 
 test("what sensors are looked for in stands beside the key", () => {
   assert.deepEqual(besideForCsv(["timestamp", "source_ip", "source_port", "helo", "subject"]), ["helo", "subject"]);
@@ -79,9 +80,46 @@ test("a sensor in a packed text is found, by its column, and in what nobody wrot
 });
 
 test("a text that holds a separator is refused rather than shifted", async (t) => {
-  for (const separator of ["\u001d", "\u001e"]) {
+  for (const separator of ["\u001c", "\u001d", "\u001e"]) {
     const context = contextOf("capture", await temporaryFolder(t), { columns: ["source_ip", "helo"] });
     const row = { key: "a", cells: { helo: `a${separator}b`, source_ip: "203.0.113.7" } };
     await assert.rejects(renderCsv(context, [row]), { code: "internal" });
   }
+});
+
+test("threads make the same file, in its order, split files too", async (t) => {
+  const rows = madeRows["source-day"](70_000);
+  const made = async (threads: number, sizes: readonly number[]) => {
+    const context = contextOf("source-day", await temporaryFolder(t), { threads, splitBy: "source_asn" });
+    return (await renderCsv(context, rows, sizes)).map(({ name, sha256, rows: count }) => [name, sha256, count]);
+  };
+  const alone = await made(1, [2048]);
+  assert.equal(alone.length, 5);
+  assert.deepEqual(await made(2, [2048]), alone);
+  assert.deepEqual(await made(3, [49_999, 1, 500]), alone);
+});
+
+test("a sensor is found in what threads made lines of, and abort leaves no file and no thread", async (t) => {
+  const folder = await temporaryFolder(t);
+  const hits = (text: string) => text.includes("pot-1.example");
+  const context = contextOf("capture", folder, { columns: ["source_ip", "helo"], hits, threads: 2 });
+  const rows = Array.from({ length: 60_000 }, (_, n) => ({
+    key: `k${n}`,
+    cells: { helo: n === 59_000 ? "pot-1.example" : `host-${n}` },
+  }));
+  const renderer = csvRenderer(context);
+  await assert.rejects(renderCsv(context, rows, [2048], renderer), { code: "sensor-exposed" });
+  await renderer.abort();
+  assert.deepEqual(await readdir(folder), []);
+});
+
+test("a row that a thread refuses fails the slice", async (t) => {
+  const context = contextOf("capture", await temporaryFolder(t), { columns: ["helo"], threads: 2 });
+  const rows = Array.from({ length: 60_000 }, (_, n) => ({
+    key: `k${n}`,
+    cells: { helo: n === 55_000 ? "\u001e" : "a" },
+  }));
+  const renderer = csvRenderer(context);
+  await assert.rejects(renderCsv(context, rows, [2048], renderer), { code: "internal" });
+  await renderer.abort();
 });

@@ -9,7 +9,6 @@ import { parse } from "csv-parse/sync";
 import { stringify } from "csv-stringify/sync";
 import fc from "fast-check";
 import { secondsInstant } from "../../src/feed/period.ts";
-import { cellSeparator, partOfRow } from "../../src/feed/slice.ts";
 import { plain } from "../../src/log.ts";
 import type { Cell } from "../../src/model.ts";
 import { instantText } from "../../src/publication/cells.ts";
@@ -37,8 +36,9 @@ const hostileText = fc
     ),
   )
   .map((made) => (typeof made === "string" ? made : made.join("")))
-  // No text of the lake holds what separates cells and parts of packed rows.
-  .map((text) => text.replaceAll(cellSeparator, "").replaceAll(partOfRow, ""));
+  // No text of the lake holds what separates packed rows, their parts and cells.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are control characters for that reason
+  .map((text) => text.replace(/[\u001c-\u001e]/g, ""));
 
 const textColumns = ["helo", "subject", "url_hosts"];
 const rowsOf = (texts: readonly (readonly [string | null, string | null, string | null])[]): MadeRow[] =>

@@ -165,6 +165,7 @@ export async function openOperatorWorld(t: Pick<TestContext, "after">): Promise<
     sensors: sensorPatterns(sensors),
     benignHosts,
     siteKey,
+    threads: 1,
     keyring,
     issuer: { name: "CERT.br", identityId: issuerIdentity },
     temporary: root,

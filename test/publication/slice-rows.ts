@@ -48,6 +48,7 @@ export function contextOf(grain: TableGrain, folder: string, more: Partial<Rende
     modifiedSteps: 1,
     revokes: 0,
     stixMaxRows: 50_000,
+    threads: 1,
     folder,
     hits: () => false,
     ...more,
@@ -62,7 +63,7 @@ export async function temporaryFolder(test: TestContext): Promise<string> {
 }
 
 /** Rows as one chunk of columns. */
-export function chunkOf(columns: readonly string[], rows: readonly MadeRow[]): Chunk {
+export function chunkOf(columns: readonly string[], rows: readonly FirstAndCells[]): Chunk {
   const names = columns.map((name) => rows.map((row) => row.cells[name] ?? null));
   return { rows: rows.length, columns: [rows.map((row) => row.key), ...names] };
 }
@@ -84,12 +85,15 @@ export function textOf(column: string, cell: Cell): string {
   }
 }
 
+/** What a chunk of one row holds: its first column, and others by name. */
+type FirstAndCells = Pick<MadeRow, "cells"> & { readonly key: Cell };
+
 /** A row as SQL packs it: see `packedRow` in feed/slice.ts. The AS stands alone, too. */
-function packedRow(columns: readonly string[], { key, cells }: MadeRow): MadeRow {
+function packedRow(columns: readonly string[], { key, cells }: MadeRow): FirstAndCells {
   const joined = (names: readonly string[]) =>
     names.map((name) => textOf(name, cells[name] ?? null)).join(cellSeparator);
   const packed = [key, joined(besideForCsv(columns)), joined(columns)].join(partOfRow);
-  return { key: packed, cells: { source_asn: cells.source_asn ?? null } };
+  return { key: Buffer.from(packed), cells: { source_asn: cells.source_asn ?? null } };
 }
 
 /** A chunk of packed rows. */
@@ -115,7 +119,7 @@ export function renderCsv(
 export async function render(
   renderer: Renderer,
   columns: readonly string[],
-  rows: readonly MadeRow[],
+  rows: readonly FirstAndCells[],
   sizes: readonly number[] = [2048],
 ): Promise<readonly RenderedArtifact[]> {
   let from = 0;

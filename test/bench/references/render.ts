@@ -52,7 +52,7 @@ await mkdir(folder, { recursive: true });
 
 const started = performance.now();
 const job = { feed, due: first.due, records, formats: new Set(["csv", "stix"] as const), split: false };
-const context = renderContext(job, slice.columns, folder, { sensors: patterns, siteKey, issuer });
+const context = renderContext(job, slice.columns, folder, { sensors: patterns, siteKey, threads: 2, issuer });
 const renderer = format === "csv" ? csvRenderer(context) : stixRenderer(context);
 for (const chunk of chunks) await renderer.write(chunk);
 const files = await renderer.finish();
