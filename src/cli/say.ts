@@ -3,6 +3,11 @@ import { errorTable, isError, type Problem, sayError } from "../errors.ts";
 import { plain, shownJson } from "../log.ts";
 import { fileError } from "../store/disk-error.ts";
 
+// Who reads may have read enough, as `head` does: the work goes on to its end, and nobody is told.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+
 /** Writes lines to standard output. Names of files and sensors stand in them: nothing that a terminal obeys goes out. */
 export function say(text: string): void {
   process.stdout.write(`${text.split("\n").map(plain).join("\n")}\n`);
