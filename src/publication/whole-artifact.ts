@@ -6,7 +6,7 @@
  * @see RFC 1952 §2.3 (member format)
  */
 import { hash, webcrypto } from "node:crypto";
-import { open, rm } from "node:fs/promises";
+import { closeSync, fsync, openSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
@@ -14,21 +14,26 @@ import { type ArtifactFacts, diskFailed, gzipOptions, hideSystem } from "./artif
 import type { RenderedArtifact } from "./render.ts";
 
 const compress = promisify(gzip);
+const flush = promisify(fsync);
 
 /** Larger than most compressed parts: what comes out in one piece needs the event loop once. */
 const outputBytes = 1 << 20;
 
+/**
+ * A flush waits for the disk and is left to a thread. The rest takes less time than handing it over, and than the turns of
+ * the event loop that its answers would wait for: there is one turn a part.
+ */
 async function writeNew(path: string, bytes: Uint8Array): Promise<void> {
   try {
-    const file = await open(path, "wx");
+    const file = openSync(path, "wx");
     try {
-      await file.writeFile(bytes);
-      await file.sync();
+      writeFileSync(file, bytes);
+      await flush(file);
     } catch (error) {
-      await rm(path, { force: true }).catch(() => undefined);
+      rmSync(path, { force: true });
       throw error;
     } finally {
-      await file.close();
+      closeSync(file);
     }
   } catch (cause) {
     throw diskFailed(path, cause);

@@ -162,14 +162,15 @@ const sized: Readonly<Record<string, (bytes: number) => Buffer>> = {
 describe("bodies cost in proportion to their size", () => {
   for (const [name, make] of Object.entries(sized)) {
     test(name, async () => {
-      const little = await cpuOf(() => parser.facts(make(small)));
-      const raw = make(large);
-      const much = await cpuOf(() => parser.facts(raw));
-      assert.ok(much < most, `${Math.round(much)} ms for ${raw.length} bytes`);
-      assert.ok(
-        much < Math.max(floor, growth * little),
-        `${Math.round(little)} ms, four times: ${Math.round(much)} ms`,
-      );
+      const [one, four] = [make(small), make(large)];
+      const tries: { little: number; much: number }[] = [];
+      const passes = ({ little, much }: { little: number; much: number }) =>
+        much < most && much < Math.max(floor, growth * little);
+      // Processor time, too, grows where caches are shared with other work: what is slow by itself is slow each time.
+      while (tries.length < 3 && !tries.some(passes))
+        tries.push({ little: await cpuOf(() => parser.facts(one)), much: await cpuOf(() => parser.facts(four)) });
+      const said = tries.map(({ little, much }) => `${Math.round(little)} ms, four times: ${Math.round(much)} ms`);
+      assert.ok(tries.some(passes), `${four.length} bytes: ${said.join("; ")}`);
     });
   }
 });
