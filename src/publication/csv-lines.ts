@@ -120,6 +120,9 @@ const kinds = Uint8Array.from({ length: 256 }, (_, byte) => {
 /** Bytes that a finished cell may take for each of its text: every quote doubled, what isn't UTF-8 replaced by three. */
 const mostBytes = 3;
 
+/** What a line has beside that: a comma behind the id and one behind the last cell, and quotes around that cell. */
+const quotesAndCommas = 4;
+
 /** Lines on their way into bytes. */
 class LineWriter {
   readonly #cells: number;
@@ -186,7 +189,7 @@ class LineWriter {
   /** Writes the row id and the comma behind it, with room for the rest of the line. */
   #begun(rowId: string, block: Buffer, from: number): number {
     const end = block.indexOf(endOfRow, from);
-    this.#makeRoom(rowId.length + 2 + (end - from) * mostBytes + this.#tail.length);
+    this.#makeRoom(rowId.length + quotesAndCommas + (end - from) * mostBytes + this.#tail.length);
     const at = this.#at + this.#out.write(rowId, this.#at, "latin1");
     this.#out[at] = comma;
     return at + 1;

@@ -45,6 +45,20 @@ test("plain words stay, and what merely resembles them is finished", async (t) =
   );
 });
 
+test("a line whose last cell is a quote fits where the memory ends just behind it", async (t) => {
+  const context = contextOf("capture", await temporaryFolder(t), { columns: ["helo"] });
+  // Lines of 53 and of 29 bytes: the last begins 28 bytes before the first mebibyte is full.
+  const rows = Array.from({ length: 36_157 }, (_, n) => ({
+    key: `k${n}`,
+    cells: { helo: n === 0 ? "a".repeat(28) : '"' },
+  }));
+  const [artifact] = await renderCsv(context, rows, [40_000]);
+  assert.ok(artifact);
+  const lines = (await contentOf(artifact)).split("\r\n").slice(2, -1);
+  assert.equal(lines.length, 36_156);
+  assert.deepEqual(new Set(lines.map((line) => line.slice(17))), new Set(['"""",AMBER']));
+});
+
 test("a text larger than the memory for a chunk's lines is written whole", async (t) => {
   const context = contextOf("capture", await temporaryFolder(t), { columns: ["helo", "subject"] });
   const subject = `"${"網".repeat(700_000)}`;
