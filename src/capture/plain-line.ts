@@ -41,6 +41,12 @@ const heloStart = literal('"helo":"');
 const senderStart = literal('"mail_from":"');
 const bytesStart = literal(',"message_bytes":');
 
+/** Whether `text` stands in `bytes` from `at` on. */
+export function standsAt(text: Uint8Array, bytes: Uint8Array, at: number): boolean {
+  for (let place = 0; place < text.length; place += 1) if (bytes[at + place] !== text[place]) return false;
+  return true;
+}
+
 /** Letters of `"2026-11-09T`, without the quote. */
 export const dayLength = 11;
 /** Letters of `2026-11-09T03:12:44.120Z`. */
@@ -168,10 +174,8 @@ export class PlainLine {
   }
 
   #is(text: Uint8Array): boolean {
-    const bytes = this.#bytes;
-    const start = this.at;
-    for (let place = 0; place < text.length; place += 1) if (bytes[start + place] !== text[place]) return false;
-    this.at = start + text.length;
+    if (!standsAt(text, this.#bytes, this.at)) return false;
+    this.at += text.length;
     return true;
   }
 
@@ -256,6 +260,5 @@ const listStart = literal('","rcpt_to":[');
 
 /** Where the list's first element stands, if the sender ends at `at`; -1 otherwise. */
 export function afterSender(bytes: Uint8Array, at: number): number {
-  for (let place = 0; place < listStart.length; place += 1) if (bytes[at + place] !== listStart[place]) return -1;
-  return at + listStart.length;
+  return standsAt(listStart, bytes, at) ? at + listStart.length : -1;
 }

@@ -6,7 +6,7 @@
  *
  * Flow: block -> `capture/plain-line.ts` -> here -> rows; any line that is refused here -> `spool.ts` -> `row.ts`.
  */
-import { afterSender, dayLength, PlainLine } from "../capture/plain-line.ts";
+import { afterSender, dayLength, PlainLine, standsAt } from "../capture/plain-line.ts";
 import type { SensorPatterns } from "../capture/probe.ts";
 import { spoolBounds } from "../capture/spool.ts";
 import type { MessageRecord, ProxyRequest, RequestRecord } from "../model.ts";
@@ -164,8 +164,7 @@ export class PlainRows {
 
   /** Whether a day is the one that is known. */
   #isDay(bytes: Uint8Array, at: number): boolean {
-    for (let place = 0; place < dayLength; place += 1) if (bytes[at + place] !== this.#day[place]) return false;
-    return true;
+    return standsAt(this.#day, bytes, at);
   }
 
   #addRequest(bytes: Uint8Array, number: number, rows: BlockRows, latest: number): number {

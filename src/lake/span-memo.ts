@@ -2,6 +2,7 @@
  * What stretches of bytes came to, remembered: pieces of lines repeat, and comparing one costs less than reading it. The
  * bytes are attacker-written, so their number is bounded, and so is what looking one up takes. Part of `plain-rows.ts`.
  */
+import { standsAt } from "../capture/plain-line.ts";
 
 interface Entry<Value> {
   readonly hash: number;
@@ -63,10 +64,7 @@ export class SpanMemo<Value> {
 }
 
 function isSame(known: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
-  const { length } = known;
-  if (end - start !== length) return false;
-  for (let at = 0; at < length; at += 1) if (known[at] !== bytes[start + at]) return false;
-  return true;
+  return end - start === known.length && standsAt(known, bytes, start);
 }
 
 /** Four bytes at a time. */

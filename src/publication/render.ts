@@ -101,11 +101,12 @@ export function typeOf(column: string): FieldType {
 }
 
 /**
- * Refuses a chunk that hasn't the natural key and `width` columns: the context's, where they aren't packed.
+ * Refuses a chunk that hasn't the natural key and the context's columns.
  *
  * @throws SpampotsError `internal`.
  */
-export function checkShape(context: RenderContext, chunk: Chunk, width = context.columns.length): void {
+export function checkShape(context: RenderContext, chunk: Chunk): void {
+  const width = context.columns.length;
   if (chunk.columns.length === width + 1) return;
   throw new SpampotsError("internal", "A chunk's columns are not the slice's.", {
     feed: context.feed,
