@@ -2,9 +2,9 @@
  * The command line: what commands there are. Each is in `cli/`; this is the only place with argv. A command is loaded when
  * it is called for: reading all the program's sources would take longer than most commands do.
  */
-import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { type Run, runner } from "./cli/run.ts";
+import { programVersion } from "./cli/version.ts";
 import { errorTable } from "./errors.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -19,6 +19,9 @@ const commands: Readonly<Record<string, () => Promise<Addition>>> = {
   ingest: async () => (await import("./cli/ingest.ts")).ingestCommand,
   publish: async () => (await import("./cli/publish.ts")).publishCommand,
   verify: async () => (await import("./cli/verify.ts")).verifyCommand,
+  serve: async () => (await import("./cli/serve.ts")).serveCommand,
+  token: async () => (await import("./cli/token.ts")).tokenCommand,
+  fetch: async () => (await import("./cli/fetch.ts")).fetchCommand,
   withdraw: async () => (await import("./cli/withdraw.ts")).withdrawCommand,
   lake: async () => (await import("./cli/lake.ts")).lakeCommand,
   sweep: async () => (await import("./cli/sweep.ts")).sweepCommand,
@@ -47,15 +50,11 @@ function meant(args: readonly string[]): readonly (() => Promise<Addition>)[] {
  * @param args the arguments that it will be called with
  */
 export async function spampots(env: Environment, args: readonly string[] = []): Promise<Command> {
-  // The file is our own: it has a version.
-  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
-    version: string;
-  };
   const program = new Command("spampots")
     .description(
       "Shares honeypot spam data with partner economies: each gets exactly what is theirs, signed, on time, provably complete.",
     )
-    .version(version)
+    .version(programVersion())
     .option("--json", "say the result as one JSON object, for machines")
     .option("--now <instant>", "take this for the current time, such as 2026-11-16T06:00:00Z")
     .showHelpAfterError("(add --help for the options)")

@@ -65,6 +65,20 @@ export const errorTable = {
   "disk-failed": { http: 503, exit: 4, retry: true },
   /** The store doesn't honour put-if-absent. */
   "store-unfit": { http: 500, exit: 4, retry: false },
+  /** No token, or none that holds. Why it doesn't is never told. */
+  unauthenticated: { http: 401, exit: 2, retry: false },
+  /** The partner is known and may not come in today: its MoU is suspended or not in force. */
+  forbidden: { http: 403, exit: 2, retry: false },
+  /** A route knows other methods than the one called. */
+  "method-not-allowed": { http: 405, exit: 2, retry: false },
+  /** None of the media types that the client takes is one that the route has. */
+  "not-acceptable": { http: 406, exit: 2, retry: false },
+  /** An artifact was withdrawn or is expired; its manifest says so for good. */
+  gone: { http: 410, exit: 1, retry: false },
+  /** The body of a request is longer than any that is needed. */
+  "too-large": { http: 413, exit: 2, retry: false },
+  /** More requests, or more at once, than a partner or address may make: `retryAfter` seconds help. */
+  "too-many-requests": { http: 429, exit: 4, retry: true },
   /** Several things failed; each was reported where it happened. */
   "some-failed": { http: 500, exit: 1, retry: true },
   /** The operator asked to stop. */

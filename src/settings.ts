@@ -2,6 +2,7 @@
  * Settings: environment variables become one frozen object; every problem is reported at once. Each variable is
  * documented in README's table and in `.env.example`; a test compares them with {@link settingRows}.
  */
+import { isIP } from "node:net";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { type Problem, SpampotsError } from "./errors.ts";
@@ -59,6 +60,49 @@ export const settingRows: readonly SettingRow[] = [
     fallback: "400",
     meaning: "Megabytes the query engine may use before it spills to disk; at least 256.",
   },
+  {
+    name: "SPAMPOTS_LISTEN",
+    fallback: "127.0.0.1:8080",
+    meaning: "Address and port that `serve` listens on. Anything but loopback needs a certificate, or a trusted front.",
+  },
+  {
+    name: "SPAMPOTS_URL",
+    fallback: "from SPAMPOTS_LISTEN",
+    meaning: "URL under which partners reach `serve`, such as https://feeds.example: issuer and audience of tokens.",
+  },
+  {
+    name: "SPAMPOTS_TLS_CERT",
+    fallback: "none",
+    meaning: "PEM file of the certificate chain; read again when it changes.",
+  },
+  { name: "SPAMPOTS_TLS_KEY", fallback: "none", meaning: "PEM file of the certificate's private key." },
+  {
+    name: "SPAMPOTS_TRUSTED_FRONT",
+    fallback: "none",
+    meaning:
+      "Addresses or networks of reverse proxies that end TLS before `serve` and state clients in X-Forwarded-For.",
+  },
+  {
+    name: "SPAMPOTS_METRICS_LISTEN",
+    fallback: "127.0.0.1:9464",
+    meaning: "Address and port for /metrics (Prometheus), never on the public port; or none.",
+  },
+  {
+    name: "SPAMPOTS_DOWNLOADS",
+    fallback: "stream",
+    meaning: "How `serve` hands out files: stream, or redirect to a URL of S3 that is good for a minute.",
+  },
+  { name: "SPAMPOTS_LIMIT_REQUESTS", fallback: "600", meaning: "Requests that a partner may make in a minute." },
+  {
+    name: "SPAMPOTS_LIMIT_DOWNLOADS",
+    fallback: "16",
+    meaning: "Downloads and waiting requests that a partner may have open at the same time.",
+  },
+  {
+    name: "SPAMPOTS_LIMIT_STRANGERS",
+    fallback: "60",
+    meaning: "Requests in a minute that an address may make without a token that is known.",
+  },
   { name: "SPAMPOTS_RETAIN_RAW", fallback: "90", meaning: "Days that ingested spool files are kept in done/." },
   { name: "SPAMPOTS_RETAIN_LAKE", fallback: "400", meaning: "Days that captures are kept in the lake." },
   {
@@ -75,12 +119,36 @@ export interface S3Settings {
   readonly deadlineMs: number;
 }
 
+/** An address to listen on. */
+export interface Listen {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What `serve` needs to know. */
+export interface ServeSettings {
+  readonly listen: Listen;
+  /** Without a slash at its end; absent where it follows from `listen`. */
+  readonly url?: string;
+  /** Paths of PEM files. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /** Addresses and networks (CIDR). */
+  readonly trustedFront: readonly string[];
+  readonly metrics?: Listen;
+  readonly downloads: "stream" | "redirect";
+  readonly limits: { readonly requests: number; readonly downloads: number; readonly strangers: number };
+}
+
 /** What the environment says, frozen. Folders are absolute. */
 export interface Settings {
   readonly data: string;
   readonly lake: string;
   readonly store: string;
   readonly keys: string;
+  /** Keys that sign tokens. */
+  readonly tokenKeys: string;
+  /** Receipts on their way to the store. */
+  readonly receipts: string;
   readonly spool: string;
   readonly done: string;
   readonly quarantine: string;
@@ -92,6 +160,7 @@ export interface Settings {
   readonly issuer: string;
   readonly signingKey?: string;
   readonly s3: S3Settings;
+  readonly serve: ServeSettings;
   readonly threads: number;
   /** Megabytes. */
   readonly memoryMb: number;
@@ -145,6 +214,8 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     lake: join(data, "lake"),
     store: store.startsWith("s3://") ? store : resolve(store),
     keys: join(data, "keys"),
+    tokenKeys: join(data, "token-keys"),
+    receipts: join(data, "receipts"),
     spool: join(data, "spool"),
     done: join(data, "done"),
     quarantine: join(data, "quarantine"),
@@ -160,6 +231,14 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
       pathStyle: pathStyle === undefined ? endpoint !== undefined : pathStyle === "true",
       deadlineMs: whole("SPAMPOTS_S3_DEADLINE", 60, 1, 3600) * 1000,
     },
+    serve: {
+      ...readServe(text, refuse),
+      limits: {
+        requests: whole("SPAMPOTS_LIMIT_REQUESTS", 600, 1, 1_000_000),
+        downloads: whole("SPAMPOTS_LIMIT_DOWNLOADS", 16, 1, 10_000),
+        strangers: whole("SPAMPOTS_LIMIT_STRANGERS", 60, 1, 1_000_000),
+      },
+    },
     threads: whole("SPAMPOTS_THREADS", Math.min(8, availableParallelism()), 1, 64),
     memoryMb: whole("SPAMPOTS_MEMORY", 400, leastMemoryMb, 1_000_000),
     retainRawDays: whole("SPAMPOTS_RETAIN_RAW", 90, 0, 36_500),
@@ -173,4 +252,64 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     });
   }
   return Object.freeze(settings);
+}
+
+/** The URL of the service: as set, or where it listens. */
+export function serviceUrl({ url, listen: { host, port }, tls }: ServeSettings, actualPort = port): string {
+  return url ?? `${tls ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${actualPort}`;
+}
+
+type Refuse = (path: string, message: string) => void;
+type Text = (name: string) => string | undefined;
+
+function readServe(text: Text, refuse: Refuse): Omit<ServeSettings, "limits"> {
+  const listen = readListen("SPAMPOTS_LISTEN", text("SPAMPOTS_LISTEN") ?? "127.0.0.1:8080", refuse);
+  const metrics = text("SPAMPOTS_METRICS_LISTEN") ?? "127.0.0.1:9464";
+  const url = text("SPAMPOTS_URL");
+  if (url !== undefined && !/^https?:\/\/[^/?#@\s]+$/.test(url))
+    refuse("SPAMPOTS_URL", "Write scheme and host, without a path or a slash at the end: https://feeds.example.");
+  if (url?.startsWith("http:") && !/^http:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(url))
+    refuse("SPAMPOTS_URL", "Partners are served by https; http is for this machine alone.");
+  const [cert, key] = [text("SPAMPOTS_TLS_CERT"), text("SPAMPOTS_TLS_KEY")];
+  if ((cert === undefined) !== (key === undefined))
+    refuse(cert === undefined ? "SPAMPOTS_TLS_CERT" : "SPAMPOTS_TLS_KEY", "Name both the certificate and its key.");
+  const trustedFront = (text("SPAMPOTS_TRUSTED_FRONT") ?? "").split(/[\s,]+/).filter((part) => part !== "");
+  for (const part of trustedFront) {
+    if (!isNetwork(part))
+      refuse(
+        "SPAMPOTS_TRUSTED_FRONT",
+        "Write addresses or networks such as 10.0.0.5 or 10.0.0.0/24, separated by commas.",
+      );
+  }
+  if (cert === undefined && trustedFront.length === 0 && !isLoopback(listen.host))
+    refuse(
+      "SPAMPOTS_LISTEN",
+      "Plain HTTP leaves this machine only behind a front that ends TLS: name it in SPAMPOTS_TRUSTED_FRONT, or give SPAMPOTS_TLS_CERT and SPAMPOTS_TLS_KEY.",
+    );
+  const downloads = text("SPAMPOTS_DOWNLOADS") ?? "stream";
+  if (downloads !== "stream" && downloads !== "redirect") refuse("SPAMPOTS_DOWNLOADS", "Write stream or redirect.");
+  return {
+    listen,
+    ...(url === undefined ? {} : { url }),
+    ...(cert === undefined || key === undefined ? {} : { tls: { cert: resolve(cert), key: resolve(key) } }),
+    trustedFront,
+    ...(metrics === "none" ? {} : { metrics: readListen("SPAMPOTS_METRICS_LISTEN", metrics, refuse) }),
+    downloads: downloads === "redirect" ? "redirect" : "stream",
+  };
+}
+
+function readListen(name: string, value: string, refuse: Refuse): Listen {
+  const [, host, port] = /^(\[[0-9a-fA-F:]+\]|[^:\s]+):(\d{1,5})$/.exec(value) ?? [];
+  if (host !== undefined && Number(port) <= 65_535) return { host: host.replace(/^\[|\]$/g, ""), port: Number(port) };
+  refuse(name, "Write an address and a port, such as 127.0.0.1:8080 or [::1]:8080.");
+  return { host: "127.0.0.1", port: 0 };
+}
+
+const isLoopback = (host: string) => host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+
+function isNetwork(text: string): boolean {
+  const [address = "", length, ...rest] = text.split("/");
+  const kind = isIP(address);
+  if (kind === 0 || rest.length > 0) return false;
+  return length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= (kind === 4 ? 32 : 128));
 }

@@ -64,7 +64,7 @@ const reserved = [
 
 /** Files that may read the clock or call out; everywhere else instants are arguments. */
 const clockReaders = ["cli", "delivery/"];
-const callers = ["delivery/", "http/"];
+const callers = ["delivery/", "http/", "partner/fetch.ts"];
 
 const sources = readSources();
 

@@ -1,6 +1,7 @@
 /** `spampots keys new|list|rotate`. */
 import type { Command } from "commander";
 import { SpampotsError } from "../errors.ts";
+import { newTokenKey, rotateTokenKey } from "../partner/token-keys.ts";
 import { announceRotation, ensureAnnounced } from "../publication/announce.ts";
 import { jwks, type SigningAlgorithm } from "../publication/jwk.ts";
 import { beginRotation, finishRotation, listKeys, newKeys, openKeyring } from "../publication/keys.ts";
@@ -15,17 +16,20 @@ export function keysCommand(program: Command, run: Run): void {
   keys
     .command("new")
     .description("Make the first signing key and the site key.")
-    .option("--alg <name>", "EdDSA (Ed25519) or ES256", "EdDSA")
+    .option("--alg <name>", "EdDSA (Ed25519) or ES256; tokens are always ES256", "EdDSA")
+    .option("--tokens", "make the key that signs access tokens instead")
     .action(run(makeKeys));
   keys
     .command("list")
     .description("Show the public keys; --jwks prints the JWK set that partners verify with.")
     .option("--jwks", "print the JWK set")
+    .option("--tokens", "the keys that sign access tokens instead")
     .action(run(showKeys));
   keys
     .command("rotate")
     .description("Make a new key live; the old one announces it under each partner's prefix.")
     .option("--alg <name>", "EdDSA or ES256; as before by default")
+    .option("--tokens", "the key that signs access tokens instead; tokens made before stay good")
     .action(run(rotateKeys));
 }
 
@@ -45,7 +49,15 @@ const source = ({ settings }: CliWorld) => ({
   ...(settings.signingKey === undefined ? {} : { environmentKey: settings.signingKey }),
 });
 
-async function makeKeys(world: CliWorld, flags: { alg: string }): Promise<void> {
+async function makeTokenKey(world: CliWorld): Promise<void> {
+  const folder = world.settings.tokenKeys;
+  const list = await newTokenKey(folder, world.clock());
+  if (world.json) sayJson(list);
+  else say(`The key ${list.live} signs access tokens; its file is in ${folder}, readable by you alone.`);
+}
+
+async function makeKeys(world: CliWorld, flags: { alg: string; tokens?: boolean }): Promise<void> {
+  if (flags.tokens) return makeTokenKey(world);
   const list = await newKeys(source(world), { ...algorithm(flags.alg), now: world.clock() });
   if (world.json) sayJson(list);
   else {
@@ -58,8 +70,8 @@ async function makeKeys(world: CliWorld, flags: { alg: string }): Promise<void> 
   }
 }
 
-async function showKeys(world: CliWorld, flags: { jwks?: boolean }): Promise<void> {
-  const list = await listKeys(world.settings.keys);
+async function showKeys(world: CliWorld, flags: { jwks?: boolean; tokens?: boolean }): Promise<void> {
+  const list = await listKeys(flags.tokens ? world.settings.tokenKeys : world.settings.keys);
   if (flags.jwks) say(jwks(list.keys));
   else if (world.json) sayJson(list);
   else {
@@ -75,7 +87,14 @@ async function showKeys(world: CliWorld, flags: { jwks?: boolean }): Promise<voi
   }
 }
 
-async function rotateKeys(world: CliWorld, flags: { alg?: string }): Promise<void> {
+async function changeTokenKey(world: CliWorld): Promise<void> {
+  const { live } = await rotateTokenKey(world.settings.tokenKeys, world.clock());
+  if (world.json) sayJson({ live });
+  else say(`${live} signs access tokens from now on; those made before stay good until they expire.`);
+}
+
+async function rotateKeys(world: CliWorld, flags: { alg?: string; tokens?: boolean }): Promise<void> {
+  if (flags.tokens) return changeTokenKey(world);
   const store = await world.store();
   const before = await openKeyring(source(world));
   // The chain begins with the old key, where nothing was published yet.

@@ -2,6 +2,7 @@
  * The configuration: `partners.yaml`, `feeds/*.yaml` and `feeds/maps/` read from their folder and checked together, all
  * problems of all files at once. The only file of this folder that reads the disk.
  */
+import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { documentText, refusal } from "../document.ts";
@@ -30,6 +31,20 @@ export async function loadConfiguration(folder: string): Promise<Configuration> 
   problems.push(...(partners?.problems ?? []));
   if (problems.length > 0 || maps === undefined || partners?.value === undefined) throw refusal(problems);
   return { feeds, partners: partners.value, maps };
+}
+
+/**
+ * Hex SHA-256 over the names and contents of every file that {@link loadConfiguration} reads: another digest, another
+ * configuration. A file that can't be read counts as a change, too.
+ */
+export async function configurationDigest(folder: string): Promise<string> {
+  const names = await readdir(join(folder, "feeds"), { recursive: true }).catch(() => []);
+  const hash = createHash("sha256");
+  for (const name of ["partners.yaml", ...names.sort().map((name) => join("feeds", name))]) {
+    const content = await readFile(join(folder, name)).catch((error: NodeJS.ErrnoException) => error.code ?? "unread");
+    hash.update(`${name}\0${content.length}\0`).update(content);
+  }
+  return hash.digest("hex");
 }
 
 async function readFeeds(folder: string, problems: Problem[]): Promise<Map<string, Feed>> {

@@ -79,6 +79,9 @@ const partner = z.strictObject({
     )
     .nonempty("Name at least one contact."),
   keys: z.array(publicKey).default([]),
+  tokens_not_before: z.iso
+    .datetime({ precision: 0, error: "Write an instant such as 2026-11-16T06:00:00Z." })
+    .optional(),
   subscriptions: z.array(subscription).default([]),
   masks: z.array(z.string()).default([]),
 });
@@ -116,6 +119,8 @@ export interface Partner {
   };
   readonly tlpCeiling: (typeof tlpLabels)[number];
   readonly keys: readonly Readonly<Record<string, unknown>>[];
+  /** Tokens made before this instant are revoked. */
+  readonly tokensNotBefore?: number;
   readonly subscriptions: readonly Subscription[];
   readonly masks: readonly string[];
 }
@@ -263,6 +268,7 @@ function partnerOf(entry: RawPartner, feeds: ReadonlyMap<string, Feed>): Partner
     },
     tlpCeiling: entry.tlp_ceiling,
     keys: entry.keys,
+    ...(entry.tokens_not_before === undefined ? {} : { tokensNotBefore: Date.parse(entry.tokens_not_before) }),
     masks: [...entry.masks].sort(),
     subscriptions: entry.subscriptions.flatMap((item) => subscriptionOf(item, feeds.get(item.feed))),
   };

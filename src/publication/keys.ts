@@ -61,19 +61,21 @@ export interface KeySource {
 }
 
 /**
- * Makes the folder (mode 700), the site key and the first signing key, each only where it isn't there. A key from the
- * environment becomes the first one; only its public half is written.
+ * Makes the folder (mode 700) and the first signing key, and the site key unless told not to, each only where it isn't there. A
+ * key from the environment becomes the first one; only its public half is written.
  *
  * @throws SpampotsError `already-exists` where a key is live, `bad-key`, `disk-failed`.
  */
 export async function newKeys(
   { folder, environmentKey }: KeySource,
-  { alg = "EdDSA", now }: { alg?: SigningAlgorithm; now: number },
+  { alg = "EdDSA", now, site = true }: { alg?: SigningAlgorithm; now: number; site?: boolean },
 ): Promise<KeyList> {
   const given = await fromEnvironment(environmentKey);
   await makeFolder(folder);
-  const siteKey = randomBytes(32);
-  await putOnce(join(folder, "site.key"), `${siteKey.toString("hex")} ${checksum(siteKey)}\n`);
+  if (site) {
+    const siteKey = randomBytes(32);
+    await putOnce(join(folder, "site.key"), `${siteKey.toString("hex")} ${checksum(siteKey)}\n`);
+  }
   const current = await readState(folder);
   if (current) {
     throw new SpampotsError("already-exists", "There is a signing key already.", {

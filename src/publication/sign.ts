@@ -7,6 +7,7 @@
  *
  * @see RFC 7515 §7.2.2 (flattened JWS), RFC 8037 (EdDSA), RFC 8725 §3 (algorithm pinned by key, explicit typ)
  */
+import { CompactSign } from "jose/jws/compact/sign";
 import { FlattenedSign } from "jose/jws/flattened/sign";
 import { flattenedVerify } from "jose/jws/flattened/verify";
 import { importJWK } from "jose/key/import";
@@ -28,6 +29,8 @@ export interface Signer {
   readonly key: PublicKey;
   /** The bytes of a flattened JWS over exactly these bytes. Ed25519: the same for the same payload. */
   sign(payload: Uint8Array, typ: SignedType): Promise<Uint8Array>;
+  /** A compact JWS over these bytes (RFC 7515 §3.1): a token. */
+  signCompact(payload: Uint8Array, typ: string): Promise<string>;
 }
 
 /** The three texts of a flattened JWS. */
@@ -69,6 +72,8 @@ export async function openSigner(jwk: Readonly<Record<string, unknown>>): Promis
       const jws = await new FlattenedSign(payload).setProtectedHeader({ alg: key.alg, kid: key.kid, typ }).sign(secret);
       return new TextEncoder().encode(encodeParts({ protected: "", ...jws }));
     },
+    signCompact: (payload, typ) =>
+      new CompactSign(payload).setProtectedHeader({ alg: key.alg, kid: key.kid, typ }).sign(secret),
   };
 }
 

@@ -1,0 +1,62 @@
+/** `spampots serve`: the pull API over what was published. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { SpampotsError } from "../errors.ts";
+import { Registry } from "../http/registry.ts";
+import { serve } from "../http/serve.ts";
+import { hintOf } from "../store/disk-error.ts";
+import type { Run } from "./run.ts";
+import { say, sayJson } from "./say.ts";
+import { programVersion } from "./version.ts";
+import type { CliWorld } from "./world.ts";
+
+export function serveCommand(program: Command, run: Run): void {
+  program
+    .command("serve")
+    .description("Let partners fetch their publications: OAuth 2.0 and the pull API. Reads the store alone.")
+    .action(run(serveStore));
+}
+
+async function serveStore(world: CliWorld): Promise<void> {
+  const { settings, log, clock } = world;
+  const { config, keys, tokenKeys } = settings;
+  const registry = await Registry.open({ config, keys, tokenKeys }, log);
+  const { listen, tls } = settings.serve;
+  const serving = await serve({
+    settings: settings.serve,
+    issuer: settings.issuer,
+    version: programVersion(),
+    store: await world.store(),
+    registry,
+    // A process owns the address that it listens on, and by that the folder.
+    receipts: join(settings.receipts, `${listen.host}_${listen.port}`.replaceAll(/[^\w.-]/g, "_")),
+    ...(tls === undefined ? {} : { readTls: () => readTls(tls) }),
+    clock,
+    log,
+  });
+  if (world.json) sayJson({ url: serving.url, port: serving.port });
+  else {
+    say(`Listening: ${serving.url} serves ${registry.partners.size} partners from ${settings.store}.`);
+    say(
+      `The API for people: ${serving.url}/reference. A token for a first look: spampots token <partner>. Ctrl-C ends it.`,
+    );
+  }
+  await new Promise<void>((stop) => {
+    process.once("SIGINT", () => stop()).once("SIGTERM", () => stop());
+  });
+  log.info("stopping");
+  await serving.close();
+}
+
+async function readTls({ cert, key }: { readonly cert: string; readonly key: string }) {
+  const read = (path: string) =>
+    readFile(path, "utf8").catch((cause: unknown) => {
+      throw new SpampotsError("bad-argument", "The certificate or its key can't be read.", {
+        cause,
+        path,
+        hint: hintOf(cause) ?? "See that SPAMPOTS_TLS_CERT and SPAMPOTS_TLS_KEY name PEM files.",
+      });
+    });
+  return { cert: await read(cert), key: await read(key) };
+}

@@ -1,0 +1,225 @@
+/**
+ * Receipts: the record that a partner was handed a publication or an artifact. Noted on the local disk, durably, before
+ * the first byte goes out; moved into the store later, many at once, as objects that are put once:
+ *
+ *     <journal>/<8-digit n>.jsonl                                     one receipt a line, as they came
+ *     receipts/<partner>/<feed>/<8-digit sequence>-<sha256>.jsonl     what one file of the journal held of a feed
+ *
+ * The sequence is the greatest in the object: a log that has fewer publications than receipts tell of was restored from
+ * an old copy. Objects are named by content, so that a journal whose mover was killed is moved again to the same keys.
+ *
+ * The journal's folder belongs to one process at a time.
+ */
+import { createHash } from "node:crypto";
+import { type FileHandle, mkdir, open, readdir, readFile, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { SpampotsError } from "../errors.ts";
+import { secondSchema, sha256Schema } from "../publication/exact-json.ts";
+import { sequenceName } from "../publication/log.ts";
+import { hintOf } from "../store/disk-error.ts";
+import type { Store } from "../store/store.ts";
+
+const receiptSchema = z.strictObject({
+  at: secondSchema,
+  feed: z.string().max(40),
+  sequence: z.int().min(1),
+  /** An artifact's name; absent for the manifest, or where TAXII cut objects from several. */
+  artifact: z.string().max(200).exactOptional(),
+  /** Of the artifact as stored, or of the manifest's payload. */
+  sha256: sha256Schema,
+  /** Bytes [from, to) of the artifact, where a part was handed out. */
+  range: z.tuple([z.int(), z.int()]).exactOptional(),
+  how: z.enum(["pull", "taxii"]),
+  /** `jti` of the token. */
+  token: z.string().max(100),
+  address: z.string().max(60),
+});
+
+/** What a partner was handed, when, how, and which digest. `at` is RFC 3339 in whole seconds. */
+export type Receipt = Readonly<z.infer<typeof receiptSchema>>;
+
+const lineSchema = z.strictObject({ partner: z.string().max(40), receipt: receiptSchema });
+
+/** Receipts on their way to the disk: those that come while a flush runs share the next one. */
+interface Waiting {
+  readonly lines: string[];
+  readonly done: Promise<void>;
+}
+
+const fileName = (n: number) => `${String(n).padStart(8, "0")}.jsonl`;
+
+export class ReceiptJournal {
+  readonly #folder: string;
+  readonly #store: Store;
+  #n: number;
+  #file: Promise<FileHandle> | undefined;
+  #waiting: Waiting | undefined;
+  #writing: Promise<void> = Promise.resolve();
+  #moving: Promise<void> = Promise.resolve();
+
+  private constructor(folder: string, store: Store, n: number) {
+    this.#folder = folder;
+    this.#store = store;
+    this.#n = n;
+  }
+
+  /**
+   * Opens the journal; what an earlier process left there is moved with the rest.
+   *
+   * @param store the whole store.
+   * @throws SpampotsError `disk-failed`
+   */
+  static async open(folder: string, store: Store): Promise<ReceiptJournal> {
+    try {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      const last = (await numbers(folder)).at(-1) ?? 0;
+      return new ReceiptJournal(folder, store, last + 1);
+    } catch (error) {
+      throw failed(error, folder);
+    }
+  }
+
+  /** Notes receipts. Afterwards they are on the disk for good. @throws SpampotsError `disk-failed` */
+  async note(partner: string, receipt: Receipt): Promise<void> {
+    const line = `${JSON.stringify({ partner, receipt })}\n`;
+    if (this.#waiting === undefined) {
+      const lines: string[] = [];
+      const before = this.#writing;
+      const done = before
+        .catch(() => undefined)
+        .then(() => {
+          this.#waiting = undefined;
+          return this.#write(lines.join(""));
+        });
+      this.#waiting = { lines, done };
+      this.#writing = done;
+    }
+    this.#waiting.lines.push(line);
+    await this.#waiting.done;
+  }
+
+  async #write(text: string): Promise<void> {
+    const path = join(this.#folder, fileName(this.#n));
+    try {
+      this.#file ??= open(path, "ax", 0o600);
+      const file = await this.#file;
+      await file.appendFile(text);
+      await file.datasync();
+    } catch (error) {
+      // Whatever part of it got to the disk: the next receipts go to a file of their own.
+      await this.#leave();
+      throw failed(error, path);
+    }
+  }
+
+  /** Ends the current file; the next receipt begins another. */
+  async #leave(): Promise<void> {
+    const file = this.#file;
+    if (file === undefined) return;
+    this.#file = undefined;
+    this.#n += 1;
+    await file.then((handle) => handle.close()).catch(() => undefined);
+  }
+
+  /**
+   * Moves everything noted so far into the store.
+   *
+   * @throws SpampotsError `store-unavailable`, `store-denied`, `disk-failed`: nothing is lost, and calling again goes on.
+   */
+  async move(): Promise<void> {
+    const moved = this.#moving.catch(() => undefined).then(() => this.#moveAll());
+    this.#moving = moved;
+    await moved;
+  }
+
+  async #moveAll(): Promise<void> {
+    const end = this.#writing.catch(() => undefined).then(() => this.#leave());
+    this.#writing = end;
+    await end;
+    for (const n of await numbers(this.#folder)) {
+      if (n >= this.#n) continue;
+      const path = join(this.#folder, fileName(n));
+      for (const [key, body] of batches(await readFile(path, "utf8"))) {
+        await this.#store.putOnce(key, body, { contentType: "application/jsonl" });
+      }
+      await unlink(path);
+    }
+  }
+
+  /** Moves what is there and ends. Call it when nothing is handed out any more. */
+  async close(): Promise<void> {
+    await this.move().finally(() => this.#leave());
+  }
+}
+
+async function numbers(folder: string): Promise<number[]> {
+  const names = await readdir(folder);
+  return names
+    .filter((name) => /^\d{8}\.jsonl$/.test(name))
+    .map((name) => Number(name.slice(0, 8)))
+    .sort((a, b) => a - b);
+}
+
+/** Objects of the store for a file of the journal. A line that was cut was of an answer that never began. */
+function* batches(text: string): Generator<readonly [key: string, body: Uint8Array]> {
+  const byFeed = new Map<string, Receipt[]>();
+  for (const line of text.slice(0, text.lastIndexOf("\n") + 1).split("\n")) {
+    const read = readLine(line);
+    if (read === undefined) continue;
+    const place = `receipts/${read.partner}/${read.receipt.feed}/`;
+    byFeed.set(place, [...(byFeed.get(place) ?? []), read.receipt]);
+  }
+  for (const [place, receipts] of byFeed) {
+    const body = new TextEncoder().encode(receipts.map((receipt) => `${JSON.stringify(receipt)}\n`).join(""));
+    const newest = Math.max(...receipts.map(({ sequence }) => sequence));
+    const digest = createHash("sha256").update(body).digest("hex").slice(0, 16);
+    yield [`${place}${sequenceName(newest)}-${digest}.jsonl`, body];
+  }
+}
+
+function readLine(line: string): z.infer<typeof lineSchema> | undefined {
+  try {
+    return lineSchema.parse(JSON.parse(line));
+  } catch {
+    return undefined;
+  }
+}
+
+const failed = (cause: unknown, path: string) =>
+  new SpampotsError("disk-failed", "Receipts can't be noted, and without one nothing is handed out.", {
+    cause,
+    path,
+    hint: hintOf(cause),
+  });
+
+/** A page of receipts, and where the next one begins. */
+export interface ReceiptPage {
+  readonly receipts: readonly Receipt[];
+  /** Cursor for the next page; absent after the last. */
+  readonly next?: string;
+}
+
+/**
+ * Receipts of one partner from the store, by feed and sequence, in whole objects until there are at least `limit`.
+ *
+ * @param store confined to the partner's receipts.
+ * @param after a cursor of an earlier page, or any string.
+ */
+export async function readReceipts(
+  store: Store,
+  { after, limit }: { after?: string; limit: number },
+): Promise<ReceiptPage> {
+  const receipts: Receipt[] = [];
+  let last: string | undefined;
+  for await (const { key } of store.list("", after === undefined ? {} : { after })) {
+    if (receipts.length >= limit && last !== undefined) return { receipts, next: last };
+    const text = new TextDecoder().decode(await store.get(key));
+    for (const line of text.split("\n")) {
+      const parsed = line === "" ? undefined : receiptSchema.safeParse(JSON.parse(line));
+      if (parsed?.success) receipts.push(parsed.data);
+    }
+    last = key;
+  }
+  return { receipts };
+}

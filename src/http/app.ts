@@ -1,0 +1,101 @@
+/**
+ * The application: every door in one Hono app. Order of a request: its address is known, its caller is admitted, its
+ * limit counted, its route found. One place turns errors into answers.
+ *
+ * @see design §3 point 15, RFC 6750, RFC 9457
+ */
+import { createHash } from "node:crypto";
+import { Hono } from "hono";
+import { secureHeaders } from "hono/secure-headers";
+import { z } from "zod";
+import { errorTable, isError, sayError } from "../errors.ts";
+import { tokenOf } from "./access.ts";
+import { oauthRoutes } from "./oauth.ts";
+import { openApi, pageStyle, referencePage } from "./openapi.ts";
+import { problemResponse } from "./problem.ts";
+import { pullRoutes } from "./pull.ts";
+import { type HttpEnv, notFound, Routes } from "./route.ts";
+import type { HttpWorld } from "./world.ts";
+
+/** What an app needs to know of the connection that a request came over. */
+export type AddressOf = (request: Request, env: unknown) => string;
+
+const nothing = z.object({});
+const styleDigest = createHash("sha256").update(pageStyle).digest("base64");
+
+/** @param version of the program, for the OpenAPI document. */
+export function createApp(world: HttpWorld, addressOf: AddressOf, version: string): Hono<HttpEnv> {
+  const app = new Hono<HttpEnv>();
+  const { access, limits, clock, log } = world;
+  app.use(
+    secureHeaders({
+      contentSecurityPolicy: {
+        defaultSrc: ["'none'"],
+        styleSrc: [`'sha256-${styleDigest}'`],
+        frameAncestors: ["'none'"],
+        baseUri: ["'none'"],
+        formAction: ["'none'"],
+      },
+    }),
+  );
+  app.use(async (context, next) => {
+    context.set("address", addressOf(context.req.raw, context.env));
+    await next();
+    log.info(
+      {
+        method: context.req.method,
+        path: context.req.path,
+        status: context.res.status,
+        partner: context.get("caller")?.partner.id,
+      },
+      "answered",
+    );
+  });
+  app.use("/v1/*", async (context, next) => {
+    const token = tokenOf(context.req.header("authorization"));
+    if (token === undefined || !access.knows(token)) await limits.stranger(context.get("address"));
+    const caller = await access.admit(token, clock());
+    await limits.request(caller.partner.id);
+    context.set("caller", caller);
+    await next();
+  });
+  app.onError((error) => {
+    const status = isError(error) ? errorTable[error.code].http : 500;
+    if (status >= 500)
+      log.error({ err: sayError(error), facts: isError(error) ? error.facts : {} }, "a request failed");
+    return problemResponse(error);
+  });
+  app.notFound(() => problemResponse(notFound()));
+
+  const routes = new Routes(app);
+  oauthRoutes(routes, world);
+  pullRoutes(routes, world);
+  const document = () => openApi(routes.specs, world.realm.url, version);
+  routes.open(
+    {
+      method: "GET",
+      path: "/openapi.json",
+      id: "openapi",
+      summary: "This API for machines.",
+      params: nothing,
+      query: z.strictObject({}),
+      secured: false,
+      answers: { 200: { description: "OpenAPI 3.1.", content: { "application/json": z.looseObject({}) } } },
+    },
+    () => new Response(JSON.stringify(document()), { headers: { "Content-Type": "application/json" } }),
+  );
+  routes.open(
+    {
+      method: "GET",
+      path: "/reference",
+      id: "reference",
+      summary: "This API for people.",
+      params: nothing,
+      query: z.strictObject({}),
+      secured: false,
+      answers: { 200: { description: "A page.", content: { "text/html": null } } },
+    },
+    () => new Response(referencePage(routes.specs), { headers: { "Content-Type": "text/html; charset=utf-8" } }),
+  );
+  return app;
+}

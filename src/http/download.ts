@@ -1,0 +1,145 @@
+/**
+ * Handing out files: whole or in part, with the digests of RFC 9530, conditional requests, and a receipt before the first
+ * byte. A store that fails midway breaks the connection, so that a cut file never looks whole.
+ *
+ * @see RFC 9110 §13.1.2 (If-None-Match), §13.1.5 (If-Range), §14 (ranges), RFC 9530 (Content-Digest, Repr-Digest)
+ */
+import { pipeline, Readable } from "node:stream";
+import { createGunzip } from "node:zlib";
+import { SpampotsError, sayError } from "../errors.ts";
+import type { Artifact } from "../publication/manifest.ts";
+import type { PublishedFeed } from "./published.ts";
+import { matches, parseRange } from "./range-header.ts";
+import type { AskedByCaller } from "./route.ts";
+import type { HttpWorld } from "./world.ts";
+
+/** `sha-256=:<base64>:` (RFC 9530 §2) of a hex digest. */
+export function digestField(sha256: string): string {
+  return `sha-256=:${Buffer.from(sha256, "hex").toString("base64")}:`;
+}
+
+/** A file of a publication, ready to be handed out. */
+export interface Download {
+  readonly feed: string;
+  readonly published: PublishedFeed;
+  readonly sequence: number;
+  readonly artifact: Artifact;
+  /** Key below the feed's prefix. */
+  readonly key: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+type Request = Pick<AskedByCaller<unknown, unknown>, "context" | "caller" | "address">;
+
+/** The stored bytes of an artifact, whole or in part, or 304 or 416. */
+export async function handOut(request: Request, download: Download, world: HttpWorld): Promise<Response> {
+  const { context } = request;
+  const { artifact } = download;
+  const etag = `"${artifact.sha256}"`;
+  const headers = { ...download.headers, ETag: etag, "Accept-Ranges": "bytes" };
+  if (matches(context.req.header("if-none-match"), etag)) return new Response(null, { status: 304, headers });
+  const ifRange = context.req.header("if-range");
+  const range =
+    ifRange === undefined || ifRange === etag ? parseRange(context.req.header("range"), artifact.bytes) : "whole";
+  if (range === "unsatisfiable") {
+    return new Response(null, { status: 416, headers: { ...headers, "Content-Range": `bytes */${artifact.bytes}` } });
+  }
+  const digest = digestField(artifact.sha256);
+  const whole = range === "whole";
+  const { start, end } = whole ? { start: 0, end: artifact.bytes } : range;
+  const body = await stream(request, download, { start, end }, world);
+  return new Response(body, {
+    status: whole ? 200 : 206,
+    headers: {
+      ...headers,
+      "Content-Length": String(end - start),
+      ...(whole
+        ? { "Content-Digest": digest }
+        : { "Repr-Digest": digest, "Content-Range": `bytes ${start}-${end - 1}/${artifact.bytes}` }),
+    },
+  });
+}
+
+/** The content of an artifact that is stored compressed, without compression; never in part. */
+export async function handOutContent(request: Request, download: Download, world: HttpWorld): Promise<Response> {
+  const { artifact } = download;
+  const etag = `"${artifact.content_sha256}"`;
+  const headers = { ...download.headers, ETag: etag };
+  if (matches(request.context.req.header("if-none-match"), etag)) return new Response(null, { status: 304, headers });
+  const stored = await stream(request, download, { start: 0, end: artifact.bytes }, world);
+  const answer = {
+    "Content-Length": String(artifact.content_bytes),
+    "Content-Digest": digestField(artifact.content_sha256),
+  };
+  const content = stored && unpacked(stored);
+  return new Response(content ?? null, { headers: { ...headers, ...answer } });
+}
+
+function unpacked(stored: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+  const gunzip = createGunzip();
+  // An error on either side ends the other; whoever reads is told by the stream itself.
+  pipeline(Readable.fromWeb(stored), gunzip, () => undefined);
+  return Readable.toWeb(gunzip) as ReadableStream<Uint8Array>; // gunzip gives bytes
+}
+
+/** The bytes of a GET, once a receipt is written; nothing for a HEAD. */
+async function stream(
+  { context, caller, address }: Request,
+  { feed, published, sequence, artifact, key }: Download,
+  range: { readonly start: number; readonly end: number },
+  { journal, limits, clock, log }: HttpWorld,
+): Promise<ReadableStream<Uint8Array> | null> {
+  if (context.req.method === "HEAD") return null;
+  const free = limits.take(caller.partner.id);
+  try {
+    const opened = await published.open(key, range);
+    if (opened?.bytes !== range.end - range.start) {
+      throw new SpampotsError("store-unavailable", "An artifact was deleted before it was read.", { key });
+    }
+    await journal.note(caller.partner.id, {
+      at: `${new Date(clock()).toISOString().slice(0, 19)}Z`,
+      feed,
+      sequence,
+      artifact: artifact.name,
+      sha256: artifact.sha256,
+      ...(opened.bytes === artifact.bytes ? {} : { range: [range.start, range.end] }),
+      how: "pull",
+      token: caller.token.id,
+      address,
+    });
+    return freeing(opened.body, free, (error) => log.error({ err: sayError(error), key }, "a download broke off"));
+  } catch (error) {
+    free();
+    throw error;
+  }
+}
+
+/** The same bytes as a stream that reads when it is read from; afterwards, however it ends, the place is free. */
+function freeing(
+  body: AsyncIterable<Uint8Array>,
+  free: () => void,
+  onError: (error: unknown) => void,
+): ReadableStream<Uint8Array> {
+  const chunks = body[Symbol.asyncIterator]();
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await chunks.next();
+          if (!done) return controller.enqueue(value);
+          free();
+          controller.close();
+        } catch (error) {
+          free();
+          onError(error);
+          controller.error(error);
+        }
+      },
+      async cancel() {
+        free();
+        await chunks.return?.();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}

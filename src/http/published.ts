@@ -1,0 +1,192 @@
+/**
+ * What was published to a partner in one feed, as the doors read it: over a store confined to the feed's prefix, every
+ * signature checked, and what later publications say of earlier ones taken into account. A log is read once and then
+ * followed.
+ *
+ * @see design §3 points 10, 13, 15
+ */
+import { SpampotsError } from "../errors.ts";
+import { logKey, maxJwsBytes, type Publication, readBounded, readManifest, tipSequence } from "../publication/log.ts";
+import { type Artifact, artifactKey, type Manifest, stixObjects } from "../publication/manifest.ts";
+import type { KeyFinder } from "../publication/sign.ts";
+import type { Store } from "../store/store.ts";
+
+/** What is remembered of each publication. */
+export interface PublicationFacts {
+  readonly sequence: number;
+  readonly kind: Manifest["kind"];
+  readonly period: Manifest["period"];
+  readonly revision: number;
+  /** RFC 3339 in microseconds. */
+  readonly publishedAt: string;
+  readonly payloadSha256: string;
+  readonly withdraws: readonly number[];
+  readonly reason?: string;
+  readonly artifacts: number;
+  readonly bytes: number;
+  /** STIX objects over all parts, repeats counted. */
+  readonly objects: number;
+  readonly retainUntil: number;
+}
+
+/** Manifests that are read at once where a log is met for the first time. */
+const readAhead = 16;
+
+/** How long a look at the log's end is good for, in milliseconds. */
+const freshMs = 1000;
+
+/** An artifact that can be handed out, or why it can't. */
+export type ArtifactState =
+  | { readonly state: "there"; readonly artifact: Artifact; readonly key: string }
+  | { readonly state: "withdrawn"; readonly by: number; readonly reason: string }
+  | { readonly state: "expired"; readonly until: string };
+
+export class PublishedFeed {
+  readonly #store: Store;
+  readonly #keyOf: KeyFinder;
+  readonly #facts: PublicationFacts[] = [];
+  /** Withdrawn sequence → the publication that withdrew it. */
+  readonly #withdrawn = new Map<number, PublicationFacts>();
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #looking: Promise<void> | undefined;
+
+  /** @param store confined to the feed's prefix. */
+  constructor(store: Store, keyOf: KeyFinder) {
+    this.#store = store;
+    this.#keyOf = keyOf;
+  }
+
+  /**
+   * All publications in order of their sequence, as of at most a second ago. `now` in milliseconds.
+   *
+   * @throws SpampotsError `log-behind`, `verify-failed`, `bad-manifest`: nothing of a log that was tampered with is told.
+   */
+  async publications(now: number): Promise<readonly PublicationFacts[]> {
+    if (now - this.#lookedAt >= freshMs || now < this.#lookedAt) {
+      this.#looking ??= this.#look().finally(() => {
+        this.#looking = undefined;
+      });
+      await this.#looking;
+      this.#lookedAt = now;
+    }
+    return this.#facts;
+  }
+
+  async #look(): Promise<void> {
+    const tip = await tipSequence(this.#store, this.#facts.length);
+    while (this.#facts.length < tip) {
+      const from = this.#facts.length + 1;
+      const sequences = Array.from({ length: Math.min(readAhead, tip - from + 1) }, (_, index) => from + index);
+      const read = await Promise.all(sequences.map((sequence) => this.read(sequence)));
+      for (const { manifest, payloadSha256 } of read) this.#take(manifest, payloadSha256);
+    }
+  }
+
+  #take(manifest: Manifest, payloadSha256: string): void {
+    const { withdraws } = manifest;
+    const facts: PublicationFacts = {
+      sequence: manifest.sequence,
+      kind: manifest.kind,
+      period: manifest.period,
+      revision: manifest.revision,
+      publishedAt: manifest.published_at,
+      payloadSha256,
+      withdraws: withdraws?.sequences ?? [],
+      ...(withdraws === undefined ? {} : { reason: withdraws.reason }),
+      artifacts: manifest.artifacts.length,
+      bytes: manifest.artifacts.reduce((sum, { bytes }) => sum + bytes, 0),
+      objects: stixObjects(manifest),
+      retainUntil: Date.parse(manifest.retain_until),
+    };
+    this.#facts.push(facts);
+    for (const sequence of facts.withdraws) this.#withdrawn.set(sequence, facts);
+  }
+
+  /** A publication that the log is known to have. @throws SpampotsError as {@link PublishedFeed.publications} */
+  async read(sequence: number): Promise<Publication> {
+    const publication = await readManifest(this.#store, sequence, this.#keyOf);
+    if (publication) return publication;
+    throw new SpampotsError("log-behind", "A publication is gone from the log.", { sequence, store: this.#store.url });
+  }
+
+  /** The stored bytes of a publication: the flattened JWS as it was signed. */
+  async signed(sequence: number): Promise<Uint8Array> {
+    const bytes = await readBounded(this.#store, logKey(sequence), maxJwsBytes);
+    if (bytes) return bytes;
+    throw new SpampotsError("log-behind", "A publication is gone from the log.", { sequence, store: this.#store.url });
+  }
+
+  /** The publication that withdrew this one, if any. */
+  withdrawnBy(sequence: number): PublicationFacts | undefined {
+    return this.#withdrawn.get(sequence);
+  }
+
+  /**
+   * The newest publication of the newest period, or of `period`, that is not withdrawn; `undefined` where there is none.
+   */
+  latest(period?: string): PublicationFacts | undefined {
+    const standing = this.#facts.filter(
+      (facts) =>
+        facts.kind === "publication" &&
+        !this.#withdrawn.has(facts.sequence) &&
+        (period === undefined || facts.period.id === period),
+    );
+    // In the order of sequences: of two for one period, the later is the newer revision.
+    return standing.reduce<PublicationFacts | undefined>(
+      (best, facts) => (best === undefined || best.period.start <= facts.period.start ? facts : best),
+      undefined,
+    );
+  }
+
+  /**
+   * Whether an artifact of a publication can be handed out; `undefined` where the publication names no such artifact.
+   *
+   * @throws SpampotsError `store-unavailable` where it should be there and isn't.
+   */
+  async artifact(manifest: Manifest, name: string, now: number): Promise<ArtifactState | undefined> {
+    const artifact = manifest.artifacts.find((entry) => entry.name === name);
+    if (artifact === undefined) return undefined;
+    const by = this.#withdrawn.get(manifest.sequence);
+    if (by) return { state: "withdrawn", by: by.sequence, reason: by.reason ?? "" };
+    const key = artifactKey(artifact);
+    const there = await this.#store.stat(key);
+    if (there?.bytes === artifact.bytes) return { state: "there", artifact, key };
+    if (there === undefined && now >= Date.parse(manifest.retain_until))
+      return { state: "expired", until: manifest.retain_until };
+    throw new SpampotsError("store-unavailable", "An artifact is missing from the store, or damaged.", {
+      hint: "Run `spampots verify` on the store; it names everything that is.",
+      key,
+      store: this.#store.url,
+    });
+  }
+
+  /** A stream of bytes [start, end) of a stored artifact. */
+  open(key: string, range: { readonly start: number; readonly end: number }) {
+    return this.#store.open(key, range);
+  }
+}
+
+/** Logs that are followed at the same time: what was asked for longest ago is forgotten. */
+const mostFeeds = 2000;
+
+/** The published feeds of all partners, each over its own prefix. */
+export class Published {
+  readonly #store: Store;
+  readonly #keyOf: KeyFinder;
+  readonly #feeds = new Map<string, PublishedFeed>();
+
+  constructor(store: Store, keyOf: KeyFinder) {
+    this.#store = store;
+    this.#keyOf = keyOf;
+  }
+
+  /** @param prefix as `feedPrefix` makes it. */
+  feed(prefix: string): PublishedFeed {
+    const feed = this.#feeds.get(prefix) ?? new PublishedFeed(this.#store.under(prefix), this.#keyOf);
+    this.#feeds.delete(prefix);
+    this.#feeds.set(prefix, feed);
+    const oldest = this.#feeds.keys().next().value;
+    if (this.#feeds.size > mostFeeds && oldest !== undefined) this.#feeds.delete(oldest);
+    return feed;
+  }
+}

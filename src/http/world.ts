@@ -1,0 +1,28 @@
+/** What the doors work with. Made once for a process, by `serve`. */
+import type { ReceiptJournal } from "../delivery/receipts.ts";
+import type { Log } from "../log.ts";
+import type { TokenRealm } from "../partner/tokens.ts";
+import type { Store } from "../store/store.ts";
+import type { Access } from "./access.ts";
+import type { Limits } from "./limits.ts";
+import type { Published } from "./published.ts";
+import type { Registry } from "./registry.ts";
+
+export interface HttpWorld {
+  readonly realm: TokenRealm;
+  /** Name of the issuer. */
+  readonly issuer: string;
+  readonly store: Store;
+  readonly registry: Registry;
+  readonly published: Published;
+  readonly access: Access;
+  readonly limits: Limits;
+  readonly journal: ReceiptJournal;
+  /** Milliseconds since 1970 UTC. */
+  clock(): number;
+  /** When the process began to listen, by the same clock. */
+  readonly since: number;
+  readonly log: Log;
+  /** Aborted when the service stops: whoever waits is answered. */
+  readonly stopping: AbortSignal;
+}
