@@ -3,10 +3,11 @@
  * the first byte goes out; moved into the store later, many at once, as objects that are put once:
  *
  *     <journal>/<8-digit n>.jsonl                                     one receipt a line, as they came
- *     receipts/<partner>/<feed>/<8-digit sequence>-<sha256>.jsonl     what one file of the journal held of a feed
+ *     receipts/<partner>/<feed>/<8-digit sequence>-<instant>-<sha256>.jsonl
+ *                                                                     what one file of the journal held of a feed
  *
- * The sequence is the greatest in the object: a log that has fewer publications than receipts tell of was restored from
- * an old copy. Objects are named by content, so that a journal whose mover was killed is moved again to the same keys.
+ * The sequence is the greatest in the object, the instant its first: a log that has fewer publications than receipts tell
+ * of was restored from an old copy. Objects are named by content, so that a journal whose mover was killed is moved again to the same keys.
  *
  * The journal's folder belongs to one process at a time.
  */
@@ -174,7 +175,8 @@ function* batches(text: string): Generator<readonly [key: string, body: Uint8Arr
     const body = new TextEncoder().encode(receipts.map((receipt) => `${JSON.stringify(receipt)}\n`).join(""));
     const newest = Math.max(...receipts.map(({ sequence }) => sequence));
     const digest = createHash("sha256").update(body).digest("hex").slice(0, 16);
-    yield [`${place}${sequenceName(newest)}-${digest}.jsonl`, body];
+    const begun = (receipts[0]?.at ?? "").replaceAll(/[-:]/g, "");
+    yield [`${place}${sequenceName(newest)}-${begun}-${digest}.jsonl`, body];
   }
 }
 
