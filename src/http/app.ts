@@ -10,6 +10,7 @@ import { secureHeaders } from "hono/secure-headers";
 import { z } from "zod";
 import { errorTable, isError, sayError } from "../errors.ts";
 import { tokenOf } from "./access.ts";
+import { healthRoutes } from "./health.ts";
 import { oauthRoutes } from "./oauth.ts";
 import { openApi, pageStyle, referencePage } from "./openapi.ts";
 import { problemResponse } from "./problem.ts";
@@ -41,6 +42,7 @@ export function createApp(world: HttpWorld, addressOf: AddressOf, version: strin
   app.use(async (context, next) => {
     context.set("address", addressOf(context.req.raw, context.env));
     await next();
+    world.metrics.answered(context.req.method, context.res.status);
     log.info(
       {
         method: context.req.method,
@@ -70,6 +72,7 @@ export function createApp(world: HttpWorld, addressOf: AddressOf, version: strin
   const routes = new Routes(app);
   oauthRoutes(routes, world);
   pullRoutes(routes, world);
+  healthRoutes(routes, world);
   const document = () => openApi(routes.specs, world.realm.url, version);
   routes.open(
     {

@@ -31,10 +31,26 @@ export interface Download {
 
 type Request = Pick<AskedByCaller<unknown, unknown>, "context" | "caller" | "address">;
 
-/** The stored bytes of an artifact, whole or in part, or 304 or 416. */
+/** How long a link into the store is good, in seconds. */
+const linkSeconds = 60;
+
+/** A link to the stored file: where the operator wants that, and the store has links. No receipt comes of it. */
+async function redirected({ published, artifact, key, headers }: Download): Promise<Response | undefined> {
+  const url = await published.link(key, linkSeconds, {
+    contentType: headers["Content-Type"] ?? artifact.media_type,
+    contentDisposition: `attachment; filename="${artifact.name}"`,
+  });
+  return url === undefined
+    ? undefined
+    : new Response(null, { status: 302, headers: { Location: url, "Cache-Control": "no-store" } });
+}
+
+/** The stored bytes of an artifact, whole or in part, or 304 or 416; 302 where links are handed out. */
 export async function handOut(request: Request, download: Download, world: HttpWorld): Promise<Response> {
   const { context } = request;
   const { artifact } = download;
+  const link = world.redirect && download.headers["Content-Encoding"] === undefined && (await redirected(download));
+  if (link) return link;
   const etag = `"${artifact.sha256}"`;
   const headers = { ...download.headers, ETag: etag, "Accept-Ranges": "bytes" };
   if (matches(context.req.header("if-none-match"), etag)) return new Response(null, { status: 304, headers });
@@ -87,7 +103,7 @@ async function stream(
   { context, caller, address }: Request,
   { feed, published, sequence, artifact, key }: Download,
   range: { readonly start: number; readonly end: number },
-  { journal, limits, clock, log }: HttpWorld,
+  { journal, limits, metrics, clock, log }: HttpWorld,
 ): Promise<ReadableStream<Uint8Array> | null> {
   if (context.req.method === "HEAD") return null;
   const free = limits.take(caller.partner.id);
@@ -107,6 +123,7 @@ async function stream(
       token: caller.token.id,
       address,
     });
+    metrics.handedOut(caller.partner.id, feed, opened.bytes);
     return freeing(opened.body, free, (error) => log.error({ err: sayError(error), key }, "a download broke off"));
   } catch (error) {
     free();

@@ -191,6 +191,7 @@ async function grantForm(given: Record<string, string> | undefined, world: HttpW
   const feeds = wanted.length > 0 ? subscribed.filter((feed) => wanted.includes(feed)) : subscribed;
   const { signer } = registry.tokens;
   const token = await mintAccessToken(realm, signer, { partner: partner.id, clientKey, feeds, id: randomUUID(), now });
+  world.metrics.granted(partner.id);
   const body = { access_token: token, token_type: "Bearer", expires_in: accessTokenSeconds, scope: feeds.join(" ") };
   return new Response(JSON.stringify(body), {
     headers: { "Content-Type": "application/json", "Cache-Control": "no-store" },

@@ -9,7 +9,7 @@ import { SpampotsError } from "../errors.ts";
 import { logKey, maxJwsBytes, type Publication, readBounded, readManifest, tipSequence } from "../publication/log.ts";
 import { type Artifact, artifactKey, type Manifest, stixObjects } from "../publication/manifest.ts";
 import type { KeyFinder } from "../publication/sign.ts";
-import type { Store } from "../store/store.ts";
+import type { LinkHeaders, Store } from "../store/store.ts";
 
 /** What is remembered of each publication. */
 export interface PublicationFacts {
@@ -158,6 +158,11 @@ export class PublishedFeed {
       key,
       store: this.#store.url,
     });
+  }
+
+  /** A URL of the store for an artifact, where it has such: see `Store.link`. */
+  link(key: string, seconds: number, headers: LinkHeaders): Promise<string | undefined> {
+    return this.#store.link(key, seconds, headers);
   }
 
   /** A stream of bytes [start, end) of a stored artifact. */

@@ -2,23 +2,26 @@
  * Serving: listens, follows what is in force, moves receipts into the store, and ends cleanly. Reads the store, and never
  * the lake.
  *
- * @see RFC 8446 and RFC 9325 (TLS), RFC 7239 §8.1 (what a front says of clients is trusted by address alone)
+ * @see RFC 9325 (TLS)
  */
-import { createServer, type IncomingMessage, type ServerOptions } from "node:http";
+import { createServer, type Server, type ServerOptions } from "node:http";
 import { createServer as createTlsServer, Server as TlsServer } from "node:https";
-import { type AddressInfo, BlockList, isIP } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
 import { ReceiptJournal } from "../delivery/receipts.ts";
-import { SpampotsError, sayError } from "../errors.ts";
+import { sayError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { type ServeSettings, serviceUrl } from "../settings.ts";
 import type { Store } from "../store/store.ts";
 import { Access } from "./access.ts";
 import { createApp } from "./app.ts";
+import { clientAddresses } from "./client-address.ts";
 import { Limits } from "./limits.ts";
+import { listenOn } from "./listen.ts";
+import { Metrics, serveMetrics } from "./metrics.ts";
 import { Published } from "./published.ts";
 import type { Registry } from "./registry.ts";
 import { sweepUsed } from "./used.ts";
+import type { HttpWorld } from "./world.ts";
 
 /** What a service is made of. */
 export interface Serve {
@@ -71,51 +74,34 @@ const bounds = {
   maxHeaderSize: 16_384,
 } satisfies ServerOptions;
 
+/** RFC 9325 §3.1.1. */
+const minVersion = "TLSv1.2";
+
 /** A client that takes nothing of an answer for that long is cut off, in milliseconds. */
 const idleMs = 120_000;
 
 /**
- * Begins to listen.
+ * Begins to serve.
  *
- * @throws SpampotsError `bad-argument` where the address can't be listened on, `disk-failed` where receipts can't be noted.
+ * @throws SpampotsError `bad-argument` where an address can't be listened on, `disk-failed` where receipts can't be noted.
  */
 export async function serve(parts: Serve): Promise<Serving> {
   const { settings, store, registry, clock, log } = parts;
   const stopping = new AbortController();
   const tls = await parts.readTls?.();
-  const options = { ...bounds, ...(tls === undefined ? {} : { ...tls, minVersion: "TLSv1.2" as const }) };
-  // The URL is known once the port is: with port 0 the system chooses one.
-  let answer: (request: Request, env: unknown) => Promise<Response> | Response = () =>
-    new Response(null, { status: 503 });
-  const server = createAdaptorServer({
-    fetch: (request, env) => answer(request, env),
-    overrideGlobalObjects: false,
-    ...(tls === undefined
-      ? { createServer, serverOptions: options }
-      : { createServer: createTlsServer, serverOptions: options }),
-  });
-  if ("timeout" in server) server.timeout = idleMs;
-  await new Promise<void>((done, fail) => {
-    server.once("error", (cause) =>
-      fail(
-        new SpampotsError("bad-argument", "The address can't be listened on.", {
-          cause,
-          listen: `${settings.listen.host}:${settings.listen.port}`,
-          hint: `${sayError(cause)}. Choose another in SPAMPOTS_LISTEN, or stop what listens there.`,
-        }),
-      ),
-    );
-    server.listen(settings.listen.port, settings.listen.host, done);
-  });
-  const { port } = server.address() as AddressInfo; // it listens on an address, not on a pipe
-  const url = serviceUrl(settings, port);
-  const published = new Published(store, registry.keyOf);
-  const realm = { url };
-  const journal = await ReceiptJournal.open(parts.receipts, store).catch((error: unknown) => {
-    server.close();
+  const journal = await ReceiptJournal.open(parts.receipts, store);
+  const metrics = new Metrics();
+  const metricsServer = settings.metrics && (await serveMetrics(settings.metrics, metrics));
+  // The URL is known once the port is, since the system may choose it; until then nobody can ask.
+  let answer: FetchCallback = () => new Response(null, { status: 503 });
+  const server = serverOf(tls, (request, env) => answer(request, env));
+  const port = await listenOn(server, settings.listen, "SPAMPOTS_LISTEN").catch((error: unknown) => {
+    metricsServer?.close();
     throw error;
   });
-  const world = {
+  const realm = { url: serviceUrl(settings, port) };
+  const published = new Published(store, registry.keyOf);
+  const world: HttpWorld = {
     realm,
     issuer: parts.issuer,
     store,
@@ -124,81 +110,82 @@ export async function serve(parts: Serve): Promise<Serving> {
     access: new Access(realm, registry, published),
     limits: new Limits(settings.limits),
     journal,
+    metrics,
+    redirect: settings.downloads === "redirect",
     clock,
     since: clock(),
     log,
     stopping: stopping.signal,
   };
-  const app = createApp(world, addresses(settings.trustedFront), parts.version);
-  answer = (request, env) => app.fetch(request, env as object); // the adaptor's own bindings
-  server.removeAllListeners("error").on("error", (error) => log.error({ err: sayError(error) }, "the server failed"));
-
-  let pair = tls;
-  const every = (ms: number, what: string, work: () => Promise<unknown>) => {
-    let busy = false;
-    const timer = setInterval(() => {
-      if (busy) return;
-      busy = true;
-      work()
-        .catch((error: unknown) => log.error({ err: sayError(error) }, what))
-        .finally(() => {
-          busy = false;
-        });
-    }, ms);
-    return () => clearInterval(timer);
+  const app = createApp(world, clientAddresses(settings.trustedFront), parts.version);
+  answer = (request, env) => app.fetch(request, env);
+  const renewed = certificateOf(server, tls, parts);
+  const look = async () => {
+    await registry.refresh();
+    await renewed();
   };
   const stops = [
-    every(lookMs, "what is in force can't be read", async () => {
-      await registry.refresh();
-      const next = await parts.readTls?.();
-      if (next === undefined || (next.cert === pair?.cert && next.key === pair.key) || !(server instanceof TlsServer))
-        return;
-      server.setSecureContext({ ...next, minVersion: "TLSv1.2" });
-      pair = next;
-      log.info("a renewed certificate is in use");
-    }),
-    every(moveMs, "receipts can't be moved into the store; they wait on the disk", () => journal.move()),
-    every(sweepMs, "used assertions can't be forgotten", () => sweepUsed(store, clock())),
+    every(lookMs, log, "what is in force can't be read", look),
+    every(moveMs, log, "receipts can't be moved into the store; they wait on the disk", () => journal.move()),
+    every(sweepMs, log, "used assertions can't be forgotten", () => sweepUsed(store, clock())),
   ];
   return {
-    url,
+    url: realm.url,
     port,
     async close() {
       for (const stop of stops) stop();
       stopping.abort();
-      const closed = new Promise<void>((done) => server.close(() => done()));
-      if ("closeIdleConnections" in server) server.closeIdleConnections();
-      const cut = setTimeout(() => "closeAllConnections" in server && server.closeAllConnections(), graceMs);
-      await closed;
-      clearTimeout(cut);
+      metricsServer?.close();
+      await closed(server);
       await journal.close();
     },
   };
 }
 
-/** Reads the client's address off a connection: what a trusted front states, else the peer's own. */
-function addresses(trusted: readonly string[]) {
-  const fronts = new BlockList();
-  for (const entry of trusted) {
-    const [address = "", length] = entry.split("/");
-    const family = isIP(address) === 6 ? "ipv6" : "ipv4";
-    if (length === undefined) fronts.addAddress(address, family);
-    else fronts.addSubnet(address, Number(length), family);
-  }
-  const isFront = (address: string) =>
-    isIP(address) !== 0 && fronts.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
-  return (request: Request, env: unknown): string => {
-    const { incoming } = env as { incoming: IncomingMessage }; // the adaptor's own bindings
-    const peer = plainAddress(incoming.socket.remoteAddress ?? "");
-    if (!isFront(peer)) return peer;
-    // Each hop appends whom it heard from: the last that isn't a front of ours is the client.
-    const hops = (request.headers.get("x-forwarded-for") ?? "").split(",").map((hop) => plainAddress(hop.trim()));
-    const client = hops.findLast((hop) => !isFront(hop));
-    return client !== undefined && isIP(client) !== 0 ? client : peer;
+type FetchCallback = (request: Request, env: object) => Promise<Response> | Response;
+
+function serverOf(tls: Tls | undefined, fetch: FetchCallback): Server {
+  const options = { ...bounds, ...(tls === undefined ? {} : { ...tls, minVersion }) };
+  const server = createAdaptorServer({
+    fetch,
+    overrideGlobalObjects: false,
+    ...(tls === undefined
+      ? { createServer, serverOptions: options }
+      : { createServer: createTlsServer, serverOptions: options }),
+  }) as Server; // of the kind that it is told to make
+  server.timeout = idleMs;
+  return server;
+}
+
+/** Takes a renewed certificate into use, where there is one. One that doesn't fit its key is refused by the server. */
+function certificateOf(server: Server, first: Tls | undefined, { readTls, log }: Serve): () => Promise<void> {
+  let pair = first;
+  return async () => {
+    const next = await readTls?.();
+    if (next === undefined || (next.cert === pair?.cert && next.key === pair.key)) return;
+    if (server instanceof TlsServer) server.setSecureContext({ ...next, minVersion });
+    pair = next;
+    log.info("a renewed certificate is in use");
   };
 }
 
-/** An IPv4 address as such where it came in the form of IPv6. */
-function plainAddress(address: string): string {
-  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
+/** Does work again and again, never twice at once; the function given back ends it. */
+function every(ms: number, log: Log, failed: string, work: () => Promise<unknown>): () => void {
+  let busy = false;
+  const timer = setInterval(async () => {
+    if (busy) return;
+    busy = true;
+    await work().catch((error: unknown) => log.error({ err: sayError(error) }, failed));
+    busy = false;
+  }, ms);
+  return () => clearInterval(timer);
+}
+
+/** Takes no more connections; afterwards all are ended, those that take too long by force. */
+async function closed(server: Server): Promise<void> {
+  const ended = new Promise<void>((done) => server.close(() => done()));
+  server.closeIdleConnections();
+  const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+  await ended;
+  clearTimeout(cut);
 }

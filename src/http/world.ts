@@ -5,6 +5,7 @@ import type { TokenRealm } from "../partner/tokens.ts";
 import type { Store } from "../store/store.ts";
 import type { Access } from "./access.ts";
 import type { Limits } from "./limits.ts";
+import type { Metrics } from "./metrics.ts";
 import type { Published } from "./published.ts";
 import type { Registry } from "./registry.ts";
 
@@ -17,6 +18,9 @@ export interface HttpWorld {
   readonly published: Published;
   readonly access: Access;
   readonly limits: Limits;
+  readonly metrics: Metrics;
+  /** True where files are handed out by links into the store. */
+  readonly redirect: boolean;
   readonly journal: ReceiptJournal;
   /** Milliseconds since 1970 UTC. */
   clock(): number;

@@ -81,6 +81,10 @@ export function openDiskStore(root: string): Store {
       await ready();
       yield* translated(prefix, listFolders(base, parsed));
     },
+    link: async (key) => {
+      checkKey(key);
+      return undefined;
+    },
     delete: (key) => at(key, (path) => remove(base, path)),
     under: (prefix) => confine(store, prefix),
   };

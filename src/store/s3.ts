@@ -14,7 +14,7 @@ import { isMissing, isTaken, senseless } from "./s3-error.ts";
 import { entryFacts, listChildren, listObjects } from "./s3-list.ts";
 import { type PutTarget, putWhole } from "./s3-parts.ts";
 import { openSession, type S3Options, type S3Session } from "./s3-session.ts";
-import type { PutOptions, Store } from "./store.ts";
+import type { LinkHeaders, PutOptions, Store } from "./store.ts";
 import { confine } from "./under.ts";
 
 /**
@@ -46,6 +46,7 @@ function wholeBucket(session: S3Session): Store {
     stat: async (key) => head(session, checkKey(key)),
     list: (prefix, options = {}) => listObjects(session, prefix, options.after),
     children: (prefix) => listChildren(session, prefix),
+    link: async (key, seconds, headers) => signedLink(session, checkKey(key), seconds, headers),
     delete: async (key) => remove(session, checkKey(key)),
     under: (prefix) => confine(store, prefix),
   };
@@ -72,6 +73,26 @@ async function putOnce(session: S3Session, target: PutTarget, Body: Uint8Array):
       if (isTaken(error)) return "exists";
       throw error;
     }
+  });
+}
+
+async function signedLink(
+  session: S3Session,
+  Key: string,
+  expiresIn: number,
+  { contentType, contentDisposition }: LinkHeaders,
+): Promise<string> {
+  const { getSignedUrl } = await import("@aws-sdk/s3-request-presigner");
+  return session.call("GetObject", Key, async (client, sdk) => {
+    const command = new sdk.GetObjectCommand({
+      Bucket: session.bucket,
+      Key,
+      ResponseContentType: contentType,
+      ResponseContentDisposition: contentDisposition,
+      // The file as it is: its coding would make clients unpack what they are to compare.
+      ResponseContentEncoding: "identity",
+    });
+    return getSignedUrl(client, command, { expiresIn });
   });
 }
 

@@ -38,6 +38,12 @@ export interface PutOptions {
   readonly contentEncoding?: string;
 }
 
+/** Headers of an answer to a link, in the place of those that were put with the object. */
+export interface LinkHeaders {
+  readonly contentType: string;
+  readonly contentDisposition: string;
+}
+
 export interface Store {
   /** Where it is, for people: a path or s3://bucket/prefix. */
   readonly url: string;
@@ -82,6 +88,11 @@ export interface Store {
    * `x`. The prefix is `""` or ends in "/". Each once, without slash, in the order of their keys.
    */
   children(prefix: string): AsyncIterable<string>;
+  /**
+   * A URL by which anyone can read the object for so many seconds, with these headers in the answer; undefined for a
+   * store that has none. Says nothing of whether the object is there.
+   */
+  link(key: string, seconds: number, headers: LinkHeaders): Promise<string | undefined>;
   /** Deletes an object. Afterwards the key isn't there, whether or not it was. */
   delete(key: string): Promise<void>;
   /**

@@ -34,6 +34,7 @@ export function confine(store: Store, prefix: string): Store {
       checkFolder(part);
       yield* store.children(base + part);
     },
+    link: async (key, seconds, headers) => store.link(within(key), seconds, headers),
     delete: async (key) => store.delete(within(key)),
     under: (deeper) => confine(store, base + checkKey(deeper.replace(/\/$/, ""))),
   };

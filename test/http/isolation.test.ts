@@ -24,7 +24,11 @@ interface Names {
 async function namesOf(served: Served): Promise<{ theirs: Names; nobodys: Names }> {
   const theirs: string[] = [];
   for (const weeksAgo of [3, 2, 1, 0]) {
-    const manifest = await publish(served, { partner: "ncc", weeksAgo, files: [csvFile(3, `n${weeksAgo}`), stixFile(2)] });
+    const manifest = await publish(served, {
+      partner: "ncc",
+      weeksAgo,
+      files: [csvFile(3, `n${weeksAgo}`), stixFile(2)],
+    });
     theirs.push(...manifest.artifacts.map(({ name }) => name));
   }
   await publish(served, { partner: "ncc", feed: "spam-events", weeksAgo: 0 });
@@ -99,8 +103,20 @@ test("nothing that is answered names another partner", async (t) => {
   const served = await openServed(t);
   await namesOf(served);
   const token = await served.token("twcert");
-  const open = ["/.well-known/oauth-authorization-server", "/.well-known/jwks.json", "/openapi.json", "/reference", "/healthz"];
-  const own = ["/v1/feeds", "/v1/feeds/spam-sources", "/v1/feeds/spam-sources/publications", "/v1/keys", "/v1/receipts"];
+  const open = [
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/jwks.json",
+    "/openapi.json",
+    "/reference",
+    "/healthz",
+  ];
+  const own = [
+    "/v1/feeds",
+    "/v1/feeds/spam-sources",
+    "/v1/feeds/spam-sources/publications",
+    "/v1/keys",
+    "/v1/receipts",
+  ];
   for (const path of [...open, ...own]) {
     const { text, headers } = await served.get(path, token);
     assert.doesNotMatch(`${text}${JSON.stringify([...headers])}`, /ncc/, path);

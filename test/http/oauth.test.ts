@@ -2,26 +2,43 @@
 import assert from "node:assert/strict";
 import { createHmac, randomUUID } from "node:crypto";
 import { test } from "node:test";
+import { createLocalJWKSet } from "jose/jwks/local";
 import { decodeJwt } from "jose/jwt/decode";
 import { jwtVerify } from "jose/jwt/verify";
-import { createLocalJWKSet } from "jose/jwks/local";
 import { mintAccessToken } from "../../src/partner/tokens.ts";
-import { ask, askToken, assertionClaims, type ClientKey, newClientKey, openServed, type Served, signed, tokenForm } from "./served.ts";
+import {
+  ask,
+  askToken,
+  assertionClaims,
+  type ClientKey,
+  newClientKey,
+  openServed,
+  type Served,
+  signed,
+  tokenForm,
+} from "./served.ts";
 
-const part = (value: unknown) => Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url");
+const part = (value: unknown) =>
+  Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url");
 
 /** An assertion from raw texts of header and claims, rightly signed. */
 async function fromTexts(header: string, claims: string, key: ClientKey): Promise<string> {
   const { sign } = await import("node:crypto");
   const input = `${part(header)}.${part(claims)}`;
-  const signature = sign(key.alg === "EdDSA" ? null : "sha256", Buffer.from(input), { key: key.secret, dsaEncoding: "ieee-p1363" });
+  const signature = sign(key.alg === "EdDSA" ? null : "sha256", Buffer.from(input), {
+    key: key.secret,
+    dsaEncoding: "ieee-p1363",
+  });
   return `${input}.${signature.toString("base64url")}`;
 }
 
 test("a partner gets a token for its own key, and it opens its feeds", async (t) => {
   const served = await openServed(t);
   for (const partner of ["twcert", "ncc"] as const) {
-    const answer = await askToken(served, tokenForm(await signed(assertionClaims(served, partner), served.keysOf[partner])));
+    const answer = await askToken(
+      served,
+      tokenForm(await signed(assertionClaims(served, partner), served.keysOf[partner])),
+    );
     assert.equal(answer.status, 200, answer.text);
     assert.equal(answer.headers.get("cache-control"), "no-store");
     const { access_token, token_type, expires_in, scope } = answer.json();
@@ -55,7 +72,8 @@ test("an assertion that isn't exactly right gets nothing, and every refusal is t
   const good = () => assertionClaims(served, "twcert");
   const iat = Math.floor(served.now() / 1000);
   const sign = (more: Record<string, unknown>, header = {}) => signed({ ...good(), ...more }, key, header);
-  const without = (name: string) => signed(Object.fromEntries(Object.entries(good()).filter(([member]) => member !== name)), key);
+  const without = (name: string) =>
+    signed(Object.fromEntries(Object.entries(good()).filter(([member]) => member !== name)), key);
   const hmacInput = `${part({ alg: "HS256" })}.${part(good())}`;
   const right = await signed(good(), key);
   const cases: Record<string, string | Promise<string>> = {
@@ -81,7 +99,7 @@ test("an assertion that isn't exactly right gets nothing, and every refusal is t
     "no issuer": without("iss"),
     "a life of an hour": sign({ exp: iat + 3600 }),
     "an end before its beginning": sign({ iat: iat + 60, exp: iat + 30 }),
-    "over": sign({ iat: iat - 100, exp: iat }),
+    over: sign({ iat: iat - 100, exp: iat }),
     "made in the future": sign({ iat: iat + 2 }),
     "not yet": sign({ nbf: iat + 2 }),
     "subject of another": sign({ sub: "ncc" }),
@@ -91,14 +109,19 @@ test("an assertion that isn't exactly right gets nothing, and every refusal is t
     "exp as a text": sign({ exp: String(iat + 60) as unknown as number }),
     "older than the process": sign({ iat: iat - 2, exp: iat + 60 }),
     "a member twice": fromTexts('{"alg":"EdDSA"}', JSON.stringify(good()).replace("{", '{"sub":"ncc",'), key),
-    "a member twice, spelt otherwise": fromTexts('{"alg":"EdDSA"}', JSON.stringify(good()).replace("{", '{"s\\u0075b":"ncc",'), key),
+    "a member twice, spelt otherwise": fromTexts(
+      '{"alg":"EdDSA"}',
+      JSON.stringify(good()).replace("{", '{"s\\u0075b":"ncc",'),
+      key,
+    ),
     "a header's member twice": fromTexts('{"alg":"none","alg":"EdDSA"}', JSON.stringify(good()), key),
-    "padding": `${right}=`,
+    padding: `${right}=`,
     "white space": ` ${right}`,
-    "stray bits": right.slice(0, -1) + (right.endsWith("A") ? "B" : String.fromCharCode(right.charCodeAt(right.length - 1) + 1)),
+    "stray bits":
+      right.slice(0, -1) + (right.endsWith("A") ? "B" : String.fromCharCode(right.charCodeAt(right.length - 1) + 1)),
     "two parts": right.split(".").slice(0, 2).join("."),
     "four parts": `${right}.`,
-    "nothing": "",
+    nothing: "",
     "too long": `${right}${"A".repeat(5000)}`,
   };
   const answers = new Set<string>();
@@ -153,7 +176,10 @@ test("who has no agreement in force gets no token", async (t) => {
   const { twcert, ncc } = served.keysOf;
   await served.change({ twcert: { keys: [twcert], suspended: true }, ncc: { keys: [ncc], expires: "2026-11-15" } });
   for (const partner of ["twcert", "ncc"] as const) {
-    const answer = await askToken(served, tokenForm(await signed(assertionClaims(served, partner), served.keysOf[partner])));
+    const answer = await askToken(
+      served,
+      tokenForm(await signed(assertionClaims(served, partner), served.keysOf[partner])),
+    );
     assert.deepEqual([answer.status, answer.json().error], [400, "unauthorized_client"]);
   }
 });
@@ -177,7 +203,7 @@ test("a token that isn't exactly right opens nothing", async (t) => {
     "another issuer": await mint({ iss: "https://other.example" }),
     "another audience": await mint({ aud: "https://other.example" }),
     "a list of audiences": await mint({ aud: [served.url] }),
-    "over": await mint({ iat: iat - 60, exp: iat }),
+    over: await mint({ iat: iat - 60, exp: iat }),
     "of the future": await mint({ iat: iat + 5, exp: iat + 60 }),
     "too long a life": await mint({ exp: iat + 401 * 86_400 }),
     "an unknown partner": await mint({ sub: "nobody" }),
@@ -189,8 +215,8 @@ test("a token that isn't exactly right opens nothing", async (t) => {
       id: randomUUID(),
       now: served.now(),
     }),
-    "cut": good.slice(0, -4),
-    "nothing": "",
+    cut: good.slice(0, -4),
+    nothing: "",
   };
   const answers = new Set<string>();
   for (const [name, token] of Object.entries(cases)) {

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import Ajv2020 from "ajv/dist/2020.js";
-import { jwsMediaType, openJws } from "../../src/publication/sign.ts";
 import { artifactKey, type Manifest } from "../../src/publication/manifest.ts";
+import { jwsMediaType, openJws } from "../../src/publication/sign.ts";
 import { csvFile, finder, publish, stixFile, testNow, withdrawal } from "../publication/issuer.ts";
 import { type Answer, ask, openServed, type Served } from "./served.ts";
 
@@ -28,9 +28,9 @@ test("feeds are those that the partner subscribes, with what is newest", async (
   const served = await openServed(t);
   const token = await served.token("twcert");
   assert.deepEqual(
-    ((await served.get("/v1/feeds", token)).json().feeds as { id: string; publications: number; latest: unknown }[]).map(
-      ({ id, publications, latest }) => [id, publications, latest],
-    ),
+    (
+      (await served.get("/v1/feeds", token)).json().feeds as { id: string; publications: number; latest: unknown }[]
+    ).map(({ id, publications, latest }) => [id, publications, latest]),
     [
       ["spam-sources", 0, null],
       ["summary", 0, null],
@@ -58,7 +58,17 @@ test("publications come oldest first, page by page, and none is lost", async (t)
   assert.deepEqual(seen, [1, 2, 3, 4, 5, 6]);
   assert.deepEqual((await served.get(`${base}?after=6`, token)).json(), { publications: [], next: 6, more: false });
   assert.deepEqual((await served.get(`${base}?after=99`, token)).json(), { publications: [], next: 99, more: false });
-  for (const query of ["after=-1", "after=x", "after=", "limit=0", "limit=101", "limit=1.5", "wait=61", "after=1&after=2", "other=1"]) {
+  for (const query of [
+    "after=-1",
+    "after=x",
+    "after=",
+    "limit=0",
+    "limit=101",
+    "limit=1.5",
+    "wait=61",
+    "after=1&after=2",
+    "other=1",
+  ]) {
     const answer = await served.get(`${base}?${query}`, token);
     assert.deepEqual([answer.status, answer.headers.get("content-type")], [400, "application/problem+json"], query);
   }
@@ -70,7 +80,10 @@ test("a publication comes exactly as it was signed, or as its payload", async (t
   const manifest = await publish(served);
   const jose = await served.get(`${base}/1`, token);
   assert.equal(jose.headers.get("content-type"), jwsMediaType);
-  assert.deepEqual(jose.bytes, Buffer.from((await served.store.get("partners/twcert/spam-sources/log/00000001.jws")) ?? []));
+  assert.deepEqual(
+    jose.bytes,
+    Buffer.from((await served.store.get("partners/twcert/spam-sources/log/00000001.jws")) ?? []),
+  );
   await openJws(jose.bytes, "spampots-manifest+jws", finder(served.keyring));
   const plain = await served.get(`${base}/1`, token, { Accept: "application/json;q=0.9, text/html;q=0.1" });
   assert.deepEqual(plain.json(), manifest);
@@ -126,7 +139,10 @@ test("an artifact comes whole, in part, or not at all where it is known", async 
   const known = await served.get(path, token, { "If-None-Match": tag });
   assert.deepEqual([known.status, known.bytes.length], [304, 0]);
   const head = await ask(`${served.url}${path}`, { method: "HEAD", headers: { Authorization: `Bearer ${token}` } });
-  assert.deepEqual([head.status, head.headers.get("content-length"), head.bytes.length], [200, String(artifact.bytes), 0]);
+  assert.deepEqual(
+    [head.status, head.headers.get("content-length"), head.bytes.length],
+    [200, String(artifact.bytes), 0],
+  );
 });
 
 test("one address has the newest period, compressed as the client allows", async (t) => {
@@ -176,7 +192,10 @@ test("what was withdrawn or is expired is gone, with the reason; manifests stay"
   assert.match(String(gone.json().detail), /Publication 3 /);
   assert.equal((await served.get(`${base}/2`, token)).status, 200);
   const listed = (await served.get(base, token)).json().publications as { withdrawn_by?: number }[];
-  assert.deepEqual(listed.map((item) => item.withdrawn_by), [undefined, 2 + 1, undefined]);
+  assert.deepEqual(
+    listed.map((item) => item.withdrawn_by),
+    [undefined, 2 + 1, undefined],
+  );
   assert.match((await served.get("/v1/feeds/spam-sources/latest.csv", token)).text, /kept/);
   const expiring: Manifest = await publish(served, {
     weeksAgo: 2,
@@ -190,7 +209,11 @@ test("what was withdrawn or is expired is gone, with the reason; manifests stay"
   const expired = await served.get(`${base}/4/${file.name}`, token);
   assert.deepEqual([expired.status, String(expired.json().detail).includes("2026-11-20")], [410, true]);
   served.setNow(testNow + 2000);
-  assert.equal((await served.get(`${base}/4/${file.name}`, token)).status, 503, "missing is another thing than expired");
+  assert.equal(
+    (await served.get(`${base}/4/${file.name}`, token)).status,
+    503,
+    "missing is another thing than expired",
+  );
 });
 
 test("a client that waits is told as soon as something is published", async (t) => {
@@ -269,7 +292,10 @@ test("keys and their announcements are there, so that a copy can be verified", a
   const keys = (await served.get("/v1/keys", token)).json();
   assert.deepEqual([keys.live, keys.announcements], [served.keyring.live, 1]);
   const announcement = await served.get("/v1/keys/1", token);
-  assert.deepEqual(announcement.bytes, Buffer.from((await served.store.get("partners/twcert/keys/00000001.jws")) ?? []));
+  assert.deepEqual(
+    announcement.bytes,
+    Buffer.from((await served.store.get("partners/twcert/keys/00000001.jws")) ?? []),
+  );
   assert.equal((await served.get("/v1/keys/2", token)).status, 404);
 });
 

@@ -3,9 +3,9 @@ import { createPrivateKey, type KeyObject, randomUUID } from "node:crypto";
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { SignJWT } from "jose/jwt/sign";
 import { exportJWK } from "jose/key/export";
 import { generateKeyPair } from "jose/key/generate/keypair";
-import { SignJWT } from "jose/jwt/sign";
 import { Registry } from "../../src/http/registry.ts";
 import { type Serve, serve } from "../../src/http/serve.ts";
 import { openLog } from "../../src/log.ts";
@@ -119,6 +119,7 @@ export async function openServed(
   const settings = readSettings({
     SPAMPOTS_DATA: folder,
     SPAMPOTS_LISTEN: "127.0.0.1:0",
+    SPAMPOTS_METRICS_LISTEN: "none",
     SPAMPOTS_LIMIT_REQUESTS: "100000",
     SPAMPOTS_LIMIT_STRANGERS: "100000",
     ...env,
