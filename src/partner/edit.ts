@@ -2,7 +2,7 @@
  * Changes to `partners.yaml`: the file is the registry, so that a command edits it as a person would, keeping comments and
  * order, and refuses what `check` would refuse. Pure.
  */
-import { isMap, parseDocument } from "yaml";
+import { isMap, isScalar, parseDocument, type YAMLMap } from "yaml";
 import { refusal } from "../document.ts";
 import { SpampotsError } from "../errors.ts";
 import type { Feed } from "../feed/feeds.ts";
@@ -24,19 +24,26 @@ export function withSuspended(text: string, id: string, suspended: boolean, feed
       hint: "partners.yaml names them all.",
     });
   }
-  const document = parseDocument(text);
-  const mou = document.getIn(["partners", index, "mou"]);
+  const mou = parseDocument(text).getIn(["partners", index, "mou"], true);
   if (!isMap(mou)) throw new SpampotsError("internal", "A checked partner has no MoU.");
-  if (suspended) mou.set("suspended", true);
-  else mou.delete("suspended");
-  // Long lines stay as they are: only what was asked for changes. The end of a document is written as it was.
-  const edited = `${document
-    .toString({ lineWidth: 0, flowCollectionPadding: true })
-    .trimEnd()
-    .replace(/\n\.\.\.$/, "")}\n...\n`;
+  const edited = withMember(text, mou, "suspended", suspended);
   const after = parsePartners("partners.yaml", edited, feeds);
   if (after.value === undefined) throw refusal(after.problems);
   return edited;
+}
+
+/** The text with a member of a mapping set in its place, or put before the others. All else stays as it is written. */
+function withMember(text: string, { items, flow }: YAMLMap, name: string, value: boolean): string {
+  const replaced = (start: number, end: number, by: string) => `${text.slice(0, start)}${by}${text.slice(end)}`;
+  const there = items.find(({ key }) => isScalar(key) && key.value === name);
+  if (isScalar(there?.value) && there.value.range)
+    return replaced(there.value.range[0], there.value.range[1], String(value));
+  const first = items[0]?.key;
+  // Not said is false.
+  if (!value || !isScalar(first) || !first.range) return text;
+  const [at] = first.range;
+  const indent = " ".repeat(at - (text.lastIndexOf("\n", at - 1) + 1));
+  return replaced(at, at, `${name}: ${value}${flow === true ? ", " : `\n${indent}`}`);
 }
 
 /** Lines that differ, as `- old` and `+ new`, in order: what a person looks at before the file is committed. */
