@@ -32,6 +32,9 @@ export interface PublicationFacts {
 /** Manifests that are read at once where a log is met for the first time. */
 const readAhead = 16;
 
+/** Bytes of a file that are read at a time: of each download a few of these are in memory, and clients may be slow. */
+const chunkBytes = 64 * 1024;
+
 /** How long a look at the log's end is good for, in milliseconds. */
 const freshMs = 1000;
 
@@ -167,7 +170,7 @@ export class PublishedFeed {
 
   /** A stream of bytes [start, end) of a stored artifact. */
   open(key: string, range: { readonly start: number; readonly end: number }) {
-    return this.#store.open(key, range);
+    return this.#store.open(key, range, { chunkBytes });
   }
 }
 

@@ -13,13 +13,13 @@ import { diskError, systemCode } from "./disk-error.ts";
 import { listFiles, listFolders, statFile } from "./disk-list.ts";
 import { flush, flushFolder, nameOnce, nameOver, prune, withTemporary } from "./disk-write.ts";
 import { checkFolder, checkKey, checkPrefix } from "./keys.ts";
-import { checkRange, clipRange } from "./range.ts";
+import { type ByteRange, checkRange, clipRange } from "./range.ts";
 import type { FileBody, Store } from "./store.ts";
 import { sweepTemporary } from "./temporary.ts";
 import { confine } from "./under.ts";
 
 /** Bytes read at a time; the next chunk is read while one is used. */
-const chunkBytes = 512 * 1024;
+const usualChunkBytes = 512 * 1024;
 
 /** What the system says where nothing has the name, or nothing that could be an object. */
 const absent = new Set(["ENOENT", "ENOTDIR", "EISDIR", "ELOOP"]);
@@ -61,13 +61,13 @@ export function openDiskStore(root: string): Store {
         }),
       ),
     get: (key) => at(key, readWhole),
-    open: (key, range) =>
+    open: (key, range, { chunkBytes = usualChunkBytes } = {}) =>
       at(key, async (path) => {
         if (range !== undefined) checkRange(range);
         const facts = await statFile(path);
         if (facts === undefined) return undefined;
         const { start, end } = clipRange(range, facts.bytes);
-        return { bytes: end - start, body: translated(key, readRange(path, key, start, end)) };
+        return { bytes: end - start, body: translated(key, readRange(path, key, { start, end, chunkBytes })) };
       }),
     digest: (key, options) => at(key, (path) => digestPath(path, options)),
     stat: (key) => at(key, statFile),
@@ -146,7 +146,11 @@ async function readWhole(path: string): Promise<Uint8Array | undefined> {
   }
 }
 
-async function* readRange(path: string, key: string, start: number, end: number): AsyncGenerator<Uint8Array> {
+async function* readRange(
+  path: string,
+  key: string,
+  { start, end, chunkBytes }: ByteRange & { readonly chunkBytes: number },
+): AsyncGenerator<Uint8Array> {
   if (start === end) return;
   const handle = await openFile(path);
   if (handle === undefined) {

@@ -64,11 +64,13 @@ export interface Store {
   /**
    * A stream of the bytes [start, end), of all by default; undefined where the key isn't there. `bytes` is how many will
    * come: the part of the range that the object has. The body can be iterated once; it yields exactly `bytes`, or throws
-   * (`disk-failed`, `store-unavailable`; `not-found` where the object is deleted meanwhile), and never ends early.
+   * (`disk-failed`, `store-unavailable`; `not-found` where the object is deleted meanwhile), and never ends early. Who
+   * has many bodies open for slow readers asks for small `chunkBytes`: some chunks of each are held in memory.
    */
   open(
     key: string,
     range?: { readonly start: number; readonly end: number },
+    options?: { readonly chunkBytes?: number },
   ): Promise<{ readonly bytes: number; readonly body: AsyncIterable<Uint8Array> } | undefined>;
   /**
    * Size and SHA-256 of the whole object, read as a stream; undefined where the key isn't there. Where `bytes` is given

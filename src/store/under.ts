@@ -23,7 +23,7 @@ export function confine(store: Store, prefix: string): Store {
     putOnce: async (key, body, options) => store.putOnce(within(key), body, options),
     putFile: async (key, file, options) => store.putFile(within(key), file, options),
     get: async (key) => store.get(within(key)),
-    open: async (key, range) => store.open(within(key), range),
+    open: async (key, range, options) => store.open(within(key), range, options),
     digest: async (key, options) => store.digest(within(key), options),
     stat: async (key) => store.stat(within(key)),
     async *list(part, options = {}) {
