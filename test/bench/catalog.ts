@@ -4,6 +4,7 @@ import { distinctBodies, repeatedBodies } from "./figures/bodies.ts";
 import { ingest } from "./figures/ingest.ts";
 import { sharedPolicies, unchanged } from "./figures/partners.ts";
 import { events, everything, sources } from "./figures/publish.ts";
+import { downloads, parallelDownloads, smallRequests } from "./figures/serve.ts";
 import { stix } from "./figures/stix.ts";
 import { verify, verifyDeep } from "./figures/verify.ts";
 
@@ -19,4 +20,7 @@ export const figures: readonly Figure[] = [
   verifyDeep,
   sharedPolicies,
   unchanged,
+  smallRequests,
+  downloads,
+  parallelDownloads,
 ];

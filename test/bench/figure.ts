@@ -18,6 +18,8 @@ export interface Prepared {
   readonly reference?: () => Promise<Measured>;
   /** What a reader must know to judge the figure. */
   readonly notes: readonly string[];
+  /** Ends what was started for the runs. */
+  readonly end?: () => Promise<void>;
 }
 
 export interface Figure {
@@ -57,6 +59,7 @@ export async function runFigure(figure: Figure, bench: Bench): Promise<RatioResu
     pairs.push({ ours, ...(reference === undefined ? {} : { reference }), ratio });
     bench.say(`${figure.id}: run ${turn} of ${bench.runs}: ${described(ours, reference)} -> ${ratio.toFixed(2)}`);
   }
+  await prepared.end?.();
   const ratios = pairs.map((pair) => pair.ratio);
   const memory = median(pairs.map(({ ours, reference }) => ours.peak_mb / (reference?.peak_mb ?? Number.NaN)));
   return {
