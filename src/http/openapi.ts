@@ -4,25 +4,9 @@
  * @see OpenAPI Specification 3.1.1
  */
 import { z } from "zod";
-import type { RouteSpec } from "./route.ts";
+import { type Answer, problemContent, type RouteSpec } from "./route.ts";
 
 type Spec = RouteSpec<z.ZodObject, z.ZodObject>;
-
-const problem = {
-  type: "object",
-  properties: {
-    type: { type: "string" },
-    title: { type: "string" },
-    status: { type: "integer" },
-    detail: { type: "string", description: "What is wrong and what to do." },
-    code: { type: "string" },
-    problems: {
-      type: "array",
-      items: { type: "object", properties: { path: { type: "string" }, message: { type: "string" } } },
-    },
-  },
-  required: ["type", "title", "status", "detail", "code"],
-};
 
 /** What any route may answer beside its own. */
 const everywhere = {
@@ -34,38 +18,52 @@ const everywhere = {
 };
 const secured = { 401: "No token that counts.", 403: "Your agreement is not in force." };
 
-const jsonSchemaOf = (schema: z.ZodType): object => {
-  const { $schema, ...rest } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
-  return rest;
-};
+type Json = Readonly<Record<string, unknown>>;
 
-function answersOf(spec: Spec): Record<string, object> {
-  const own = Object.entries(spec.answers).map(([status, { description, content }]) => {
-    const media = Object.entries(content ?? {}).map(
-      ([type, schema]) => [type, schema === null ? {} : { schema: jsonSchemaOf(schema) }] as const,
-    );
-    return [status, { description, ...(media.length > 0 ? { content: Object.fromEntries(media) } : {}) }] as const;
-  });
-  const shared = Object.entries({
+/** Schemas of a document, by name: those that refer to themselves stand apart. */
+class Schemas {
+  readonly shared: Record<string, unknown> = {};
+
+  /** JSON Schema of what is sent; its own definitions go to the shared ones, under names that begin with `owner`. */
+  of(schema: z.ZodType, owner: string, io: "input" | "output" = "input"): Json {
+    const text = JSON.stringify(z.toJSONSchema(schema, { io, unrepresentable: "any" }));
+    const { $schema, $defs, ...rest } = JSON.parse(
+      text.replaceAll("#/$defs/", `#/components/schemas/${owner}`),
+    ) as Record<string, Record<string, unknown>>; // a JSON Schema is an object
+    for (const [name, definition] of Object.entries($defs ?? {})) this.shared[`${owner}${name}`] = definition;
+    return rest;
+  }
+}
+
+function answersOf(spec: Spec, schemas: Schemas): Record<string, object> {
+  const told = (description: string): Answer => ({ description, content: problemContent });
+  const shared = {
     ...everywhere,
     400: "The query isn't one that this route takes.",
     ...(spec.secured ? secured : {}),
     ...(spec.form === undefined ? { 406: "None of the types that you accept." } : { 413: "Too long a body." }),
-  }).map(([status, description]) => {
-    const content = { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } };
-    return [status, { description, content }] as const;
-  });
-  return { ...Object.fromEntries(shared), ...Object.fromEntries(own) };
+  };
+  const errors = Object.entries(shared).map(([status, description]) => [status, told(description)] as const);
+  const all: Readonly<Record<string, Answer>> = { ...Object.fromEntries(errors), ...spec.answers };
+  return Object.fromEntries(
+    Object.entries(all).map(([status, { description, content }]) => {
+      const media = Object.entries(content ?? {}).map(
+        ([type, schema]) => [type, schema === null ? {} : { schema: schemas.of(schema, `${spec.id}_`) }] as const,
+      );
+      return [status, { description, ...(media.length > 0 ? { content: Object.fromEntries(media) } : {}) }] as const;
+    }),
+  );
 }
 
-function parametersOf(spec: Spec): object[] {
+function parametersOf(spec: Spec, schemas: Schemas): object[] {
   const places = [
     ["path", spec.params],
     ["query", spec.query],
   ] as const;
   return places.flatMap(([place, object]) =>
     Object.entries(object.shape).map(([name, schema]) => {
-      const { description, ...form } = jsonSchemaOf(schema as z.ZodType) as { description?: string }; // a member of an object
+      // What is sent is text; what is meant is what it becomes.
+      const { description, ...form } = schemas.of(schema as z.ZodType, spec.id, "output"); // a member of an object
       const required = place === "path" ? { required: true } : {};
       return { name, in: place, ...required, ...(description === undefined ? {} : { description }), schema: form };
     }),
@@ -74,16 +72,17 @@ function parametersOf(spec: Spec): object[] {
 
 /** The document (OpenAPI 3.1) of these routes, served at `url`. */
 export function openApi(specs: readonly Spec[], url: string, version: string): Readonly<Record<string, unknown>> {
+  const schemas = new Schemas();
   const paths: Record<string, Record<string, object>> = {};
   for (const spec of specs) {
-    const parameters = parametersOf(spec);
+    const parameters = parametersOf(spec, schemas);
     const body =
       spec.form === undefined
         ? {}
         : {
             requestBody: {
               required: true,
-              content: { "application/x-www-form-urlencoded": { schema: jsonSchemaOf(spec.form) } },
+              content: { "application/x-www-form-urlencoded": { schema: schemas.of(spec.form.strict(), spec.id) } },
             },
           };
     const operation = {
@@ -91,7 +90,7 @@ export function openApi(specs: readonly Spec[], url: string, version: string): R
       summary: spec.summary,
       ...(parameters.length > 0 ? { parameters } : {}),
       ...body,
-      responses: answersOf(spec),
+      responses: answersOf(spec, schemas),
       ...(spec.secured ? { security: [{ bearer: [] }] } : {}),
     };
     paths[spec.path] = { ...paths[spec.path], [spec.method.toLowerCase()]: operation };
@@ -106,7 +105,7 @@ export function openApi(specs: readonly Spec[], url: string, version: string): R
     servers: [{ url }],
     paths,
     components: {
-      schemas: { Problem: problem },
+      schemas: schemas.shared,
       securitySchemes: {
         bearer: {
           type: "http",
@@ -124,7 +123,7 @@ const escaped = (text: string) => text.replaceAll("&", "&amp;").replaceAll("<", 
 /** A reference page for people: HTML without scripts, its style in itself. */
 export function referencePage(specs: readonly Spec[]): string {
   const section = (spec: Spec) => {
-    const parameters = parametersOf(spec) as { name: string; in: string; description?: string }[]; // as made above
+    const parameters = parametersOf(spec, new Schemas()) as { name: string; in: string; description?: string }[]; // as made above
     const rows = parameters.map(
       ({ name, in: place, description }) =>
         `<tr><td><code>${escaped(name)}</code></td><td>${place}</td><td>${escaped(description ?? "")}</td></tr>`,

@@ -17,7 +17,7 @@ import { type Download, handOut, handOutContent } from "./download.ts";
 import { preferred, takesGzip } from "./media.ts";
 import type { PublicationFacts, PublishedFeed } from "./published.ts";
 import { matches } from "./range-header.ts";
-import { type Answer, type AskedByCaller, notFound, type Routes } from "./route.ts";
+import { type Answer, type AskedByCaller, notFound, problemContent, type Routes } from "./route.ts";
 import { columnsOf, rowSchema } from "./row-schema.ts";
 import type { HttpWorld } from "./world.ts";
 
@@ -29,12 +29,12 @@ const longestWait = 60;
 
 const feedParam = z.string().regex(/^[a-z][a-z0-9-]{0,39}$/);
 const noQuery = z.strictObject({});
-const whole = (most: number) =>
+const whole = (least: number, most: number) =>
   z
     .string()
     .regex(/^\d{1,8}$/, "Write a whole number.")
     .transform(Number)
-    .pipe(z.int().max(most, `At most ${most}.`));
+    .pipe(z.int().min(least, `At least ${least}.`).max(most, `At most ${most}.`));
 
 const inFeed = z.object({ feed: feedParam });
 const inLog = inFeed.extend({ sequence: z.string().regex(/^(?:[1-9]\d{0,7}|latest)$/) });
@@ -74,13 +74,17 @@ const answerOf = (description: string, schema: z.ZodType): Record<number, Answer
   200: { description, content: { "application/json": schema } },
 });
 
-/** What every artifact answers. */
-const fileAnswers: Record<number, Answer> = {
-  200: { description: "The file, with its digest.", content: { "application/octet-stream": null } },
-  206: { description: "A part of it, with the digest of the whole.", content: { "application/octet-stream": null } },
-  304: { description: "You have it." },
-  410: { description: "It was withdrawn, or is expired." },
-  416: { description: "The file has no such part." },
+/** What a file answers, which is of one of these types. */
+const fileAnswers = (...types: readonly string[]): Record<number, Answer> => {
+  const content = Object.fromEntries(types.map((type) => [type, null]));
+  return {
+    200: { description: "The file, with its digest.", content },
+    206: { description: "A part of it, with the digest of the whole.", content },
+    302: { description: "Where the file is, for a minute." },
+    304: { description: "You have it." },
+    410: { description: "It was withdrawn, or is expired.", content: problemContent },
+    416: { description: "The file has no such part." },
+  };
 };
 
 type Feed = { readonly subscription: Subscription; readonly published: PublishedFeed };
@@ -149,11 +153,9 @@ export function pullRoutes(routes: Routes, world: HttpWorld): void {
       summary: "Publications after a sequence, oldest first. With `wait`, the answer waits for one.",
       params: inFeed,
       query: z.strictObject({
-        after: whole(99_999_999).default(0).describe("The sequence you have; the `next` of the last answer."),
-        limit: whole(mostListed)
-          .refine((limit) => limit > 0, "At least 1.")
-          .default(mostListed),
-        wait: whole(longestWait).default(0).describe("Seconds to wait where there is nothing new."),
+        after: whole(0, 99_999_999).default(0).describe("The sequence you have; the `next` of the last answer."),
+        limit: whole(1, mostListed).default(mostListed),
+        wait: whole(0, longestWait).default(0).describe("Seconds to wait where there is nothing new."),
       }),
       secured: true,
       answers: answerOf("Publications.", listing),
@@ -184,7 +186,7 @@ export function pullRoutes(routes: Routes, world: HttpWorld): void {
       id: "publication",
       summary: "A publication: as it was signed (`application/jose+json`), or its payload (`application/json`).",
       params: inLog,
-      query: z.strictObject({ period: z.string().max(20).optional().describe("With `latest`: of this period.") }),
+      query: z.strictObject({ period: z.string().max(20).optional().describe("Of this period, such as 2026-W46.") }),
       secured: true,
       answers: {
         200: {
@@ -209,7 +211,7 @@ export function pullRoutes(routes: Routes, world: HttpWorld): void {
       params: inLog.extend({ artifact: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,179}$/) }),
       query: noQuery,
       secured: true,
-      answers: fileAnswers,
+      answers: fileAnswers("application/gzip", "application/json", "text/markdown"),
     },
     async (asked) => {
       const { caller, params } = asked;
@@ -221,7 +223,7 @@ export function pullRoutes(routes: Routes, world: HttpWorld): void {
       return handOut(asked, { ...download, headers: { ...download.headers, "Cache-Control": cache } }, world);
     },
   );
-  for (const [extension, suffix] of Object.entries(fixedFiles)) {
+  for (const [extension, { suffix, type }] of Object.entries(fixedFiles)) {
     routes.secured(
       {
         method: "GET",
@@ -233,7 +235,7 @@ export function pullRoutes(routes: Routes, world: HttpWorld): void {
           period: z.string().max(20).optional().describe("Such as 2026-W46; the newest by default."),
         }),
         secured: true,
-        answers: fileAnswers,
+        answers: fileAnswers(type),
       },
       async (asked) => {
         const { caller, params, query } = asked;
@@ -273,9 +275,7 @@ export function pullRoutes(routes: Routes, world: HttpWorld): void {
           .max(200)
           .regex(/^[\w./-]*$/, "Write the `next` of the last answer.")
           .optional(),
-        limit: whole(10_000)
-          .refine((limit) => limit > 0, "At least 1.")
-          .default(1000),
+        limit: whole(1, 10_000).default(1000),
       }),
       secured: true,
       answers: answerOf(
@@ -335,7 +335,12 @@ export function pullRoutes(routes: Routes, world: HttpWorld): void {
 }
 
 /** File names by the address that never changes. */
-const fixedFiles = { csv: ".csv.gz", "csv.gz": ".csv.gz", json: ".json", md: ".md" } as const;
+const fixedFiles = {
+  csv: { suffix: ".csv.gz", type: "text/csv" },
+  "csv.gz": { suffix: ".csv.gz", type: "application/gzip" },
+  json: { suffix: ".json", type: "application/json" },
+  md: { suffix: ".md", type: "text/markdown" },
+} as const;
 
 const keyStore = ({ store }: HttpWorld, caller: Caller) => store.under(`partners/${caller.partner.id}`);
 
@@ -406,12 +411,8 @@ async function publicationOf(
   now: number,
 ): Promise<PublicationFacts> {
   const all = await published.publications(now);
-  if (sequence !== "latest" && period !== undefined) {
-    const problems = [{ file: "query", path: "period", message: "A period can be named with `latest` alone." }];
-    throw new SpampotsError("bad-argument", "The query isn't one that this route takes.", { problems });
-  }
   const facts = sequence === "latest" ? published.latest(period) : all[Number(sequence) - 1];
-  if (facts === undefined) throw notFound();
+  if (facts === undefined || (period !== undefined && facts.period.id !== period)) throw notFound();
   return facts;
 }
 

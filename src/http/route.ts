@@ -5,7 +5,7 @@
  * @see RFC 9110 §15.5.6 (405 with Allow)
  */
 import type { Context, Hono } from "hono";
-import type { z } from "zod";
+import { z } from "zod";
 import { SpampotsError } from "../errors.ts";
 import type { Caller } from "./access.ts";
 
@@ -19,6 +19,18 @@ export interface Answer {
   readonly description: string;
   readonly content?: Readonly<Record<string, z.ZodType | null>>;
 }
+
+/** What errors are told as. */
+export const problemContent = {
+  "application/problem+json": z.object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string().describe("What is wrong, and what to do."),
+    code: z.string(),
+    problems: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  }),
+};
 
 /** What a route is. Parameters of the path stand in braces. */
 export interface RouteSpec<Params extends z.ZodObject, Query extends z.ZodObject> {
