@@ -20,6 +20,10 @@ export function serveCommand(program: Command, run: Run): void {
 
 async function serveStore(world: CliWorld): Promise<void> {
   const { settings, log, clock } = world;
+  // From the beginning: who starts us may end us as soon as we listen.
+  const asked = new Promise<void>((stop) => {
+    process.once("SIGINT", () => stop()).once("SIGTERM", () => stop());
+  });
   const { config, keys, tokenKeys } = settings;
   const registry = await Registry.open({ config, keys, tokenKeys }, log);
   const { listen, tls } = settings.serve;
@@ -42,9 +46,7 @@ async function serveStore(world: CliWorld): Promise<void> {
       `The API for people: ${serving.url}/reference. A token for a first look: spampots token <partner>. Ctrl-C ends it.`,
     );
   }
-  await new Promise<void>((stop) => {
-    process.once("SIGINT", () => stop()).once("SIGTERM", () => stop());
-  });
+  await asked;
   log.info("stopping");
   await serving.close();
 }

@@ -2,16 +2,17 @@
  * Receipts: the record that a partner was handed a publication or an artifact. Noted on the local disk, durably, before
  * the first byte goes out; moved into the store later, many at once, as objects that are put once:
  *
- *     <journal>/<8-digit n>.jsonl                                     one receipt a line, as they came
+ *     <journal>/<8-digit n>-<8 hex digits by chance>.jsonl            one receipt a line, as they came
  *     receipts/<partner>/<feed>/<8-digit sequence>-<instant>-<sha256>.jsonl
  *                                                                     what one file of the journal held of a feed
  *
  * The sequence is the greatest in the object, the instant its first: a log that has fewer publications than receipts tell
- * of was restored from an old copy. Objects are named by content, so that a journal whose mover was killed is moved again to the same keys.
+ * of was restored from an old copy. Objects are named by the content and name of the journal's file, so that one whose mover was killed is moved
+ * again to the same keys, and receipts that say the same are as many as there were.
  *
  * The journal's folder belongs to one process at a time.
  */
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, readFile, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
@@ -48,12 +49,14 @@ interface Waiting {
   readonly done: Promise<void>;
 }
 
-const fileName = (n: number) => `${String(n).padStart(8, "0")}.jsonl`;
+const newFile = (n: number) => `${String(n).padStart(8, "0")}-${randomBytes(4).toString("hex")}.jsonl`;
 
 export class ReceiptJournal {
   readonly #folder: string;
   readonly #store: Store;
   #n: number;
+  /** Name of the file that the next receipt goes to. */
+  #name: string;
   #file: Promise<FileHandle> | undefined;
   #waiting: Waiting | undefined;
   #writing: Promise<void> = Promise.resolve();
@@ -63,6 +66,7 @@ export class ReceiptJournal {
     this.#folder = folder;
     this.#store = store;
     this.#n = n;
+    this.#name = newFile(n);
   }
 
   /**
@@ -74,7 +78,7 @@ export class ReceiptJournal {
   static async open(folder: string, store: Store): Promise<ReceiptJournal> {
     try {
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      const last = (await numbers(folder)).at(-1) ?? 0;
+      const last = numberOf((await files(folder)).at(-1));
       return new ReceiptJournal(folder, store, last + 1);
     } catch (error) {
       throw failed(error, folder);
@@ -101,7 +105,7 @@ export class ReceiptJournal {
   }
 
   async #write(text: string): Promise<void> {
-    const path = join(this.#folder, fileName(this.#n));
+    const path = join(this.#folder, this.#name);
     try {
       this.#file ??= open(path, "ax", 0o600);
       const file = await this.#file;
@@ -120,6 +124,7 @@ export class ReceiptJournal {
     if (file === undefined) return;
     this.#file = undefined;
     this.#n += 1;
+    this.#name = newFile(this.#n);
     await file.then((handle) => handle.close()).catch(() => undefined);
   }
 
@@ -138,10 +143,10 @@ export class ReceiptJournal {
     const end = this.#writing.catch(() => undefined).then(() => this.#leave());
     this.#writing = end;
     await end;
-    for (const n of await numbers(this.#folder)) {
-      if (n >= this.#n) continue;
-      const path = join(this.#folder, fileName(n));
-      for (const [key, body] of batches(await readFile(path, "utf8"))) {
+    for (const name of await files(this.#folder)) {
+      if (numberOf(name) >= this.#n) continue;
+      const path = join(this.#folder, name);
+      for (const [key, body] of batches(name, await readFile(path, "utf8"))) {
         await this.#store.putOnce(key, body, { contentType: "application/jsonl" });
       }
       await unlink(path);
@@ -154,16 +159,15 @@ export class ReceiptJournal {
   }
 }
 
-async function numbers(folder: string): Promise<number[]> {
-  const names = await readdir(folder);
-  return names
-    .filter((name) => /^\d{8}\.jsonl$/.test(name))
-    .map((name) => Number(name.slice(0, 8)))
-    .sort((a, b) => a - b);
+/** Names of the journal's files, oldest first. */
+async function files(folder: string): Promise<string[]> {
+  return (await readdir(folder)).filter((name) => /^\d{8}-[0-9a-f]{8}\.jsonl$/.test(name)).sort();
 }
 
+const numberOf = (name: string | undefined) => Number(name?.slice(0, 8) ?? 0);
+
 /** Objects of the store for a file of the journal. A line that was cut was of an answer that never began. */
-function* batches(text: string): Generator<readonly [key: string, body: Uint8Array]> {
+function* batches(name: string, text: string): Generator<readonly [key: string, body: Uint8Array]> {
   const byFeed = new Map<string, Receipt[]>();
   for (const line of text.slice(0, text.lastIndexOf("\n") + 1).split("\n")) {
     const read = readLine(line);
@@ -174,7 +178,7 @@ function* batches(text: string): Generator<readonly [key: string, body: Uint8Arr
   for (const [place, receipts] of byFeed) {
     const body = new TextEncoder().encode(receipts.map((receipt) => `${JSON.stringify(receipt)}\n`).join(""));
     const newest = Math.max(...receipts.map(({ sequence }) => sequence));
-    const digest = createHash("sha256").update(body).digest("hex").slice(0, 16);
+    const digest = createHash("sha256").update(`${name}\n`).update(body).digest("hex").slice(0, 16);
     const begun = (receipts[0]?.at ?? "").replaceAll(/[-:]/g, "");
     yield [`${place}${sequenceName(newest)}-${begun}-${digest}.jsonl`, body];
   }
