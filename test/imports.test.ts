@@ -64,7 +64,7 @@ const reserved = [
 
 /** Files that may read the clock or call out; everywhere else instants are arguments. */
 const clockReaders = ["cli", "delivery/"];
-const callers = ["delivery/", "http/", "partner/fetch.ts"];
+const callers = ["delivery/", "http/", "partner/calls.ts"];
 
 const sources = readSources();
 

@@ -84,13 +84,26 @@ export async function readChain(store: Store): Promise<Chain> {
 }
 
 async function readNext(store: Store, key: string, previous: Announcement | undefined): Promise<Announcement | string> {
-  const n = (previous?.said.n ?? 0) + 1;
-  const name = `Announcement ${n} of keys`;
   try {
     const file = await readBounded(store, key, maxJwsBytes);
-    if (file === undefined) return `${name} is missing.`;
+    return await (file === undefined ? `${nameAfter(previous)} is missing.` : nextAnnouncement(file, previous));
+  } catch (error) {
+    if (isError(error, "verify-failed")) return `${nameAfter(previous)} can't be read. ${error.message}`;
+    throw error;
+  }
+}
+
+const nameAfter = (previous: Announcement | undefined) => `Announcement ${(previous?.said.n ?? 0) + 1} of keys`;
+
+/** The announcement after `previous` (none for the first), from the bytes of its file; or a sentence with what is wrong with it. */
+export async function nextAnnouncement(
+  file: Uint8Array,
+  previous: Announcement | undefined,
+): Promise<Announcement | string> {
+  const name = nameAfter(previous);
+  try {
     const jws = readJws(file, "spampots-keys+jws");
-    const said = decodeExact(announcementSchema, jws.payload, key).value;
+    const said = decodeExact(announcementSchema, jws.payload, name).value;
     if (said === undefined) return `${name} isn't of the published schema.`;
     const fault = faultAfter(previous, said);
     if (fault !== undefined) return `${name} ${fault}.`;
