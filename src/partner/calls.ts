@@ -177,15 +177,13 @@ async function* bodyOf(response: Response, arm: () => NodeJS.Timeout): AsyncGene
 }
 
 /** All of a body that isn't longer than `limit` bytes; `undefined` for a longer one, of which no more is read. */
-export async function readAtMost({ body, discard }: Answer, limit: number): Promise<Uint8Array | undefined> {
+export async function readAtMost({ body }: Answer, limit: number): Promise<Uint8Array | undefined> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of body) {
     bytes += chunk.length;
-    if (bytes > limit) {
-      await discard();
-      return undefined;
-    }
+    // Who leaves the loop ends the answer.
+    if (bytes > limit) return undefined;
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

@@ -100,10 +100,7 @@ async function receive(session: Session, growing: Growing, { from, onBytes }: Do
   }
   if (answer.status === 200) await growing.restart();
   for await (const chunk of answer.body) {
-    if (growing.bytes + chunk.length > artifact.bytes) {
-      await answer.discard();
-      throw wrong("The service sends more than was signed.", artifact);
-    }
+    if (growing.bytes + chunk.length > artifact.bytes) throw wrong("The service sends more than was signed.", artifact);
     await growing.append(chunk);
     onBytes?.(growing.bytes);
   }

@@ -50,7 +50,9 @@ export interface Service {
   meddle: Meddle | undefined;
   /** Paths that were asked for, with query. */
   readonly asked: string[];
-  /** Writes `partners.yaml` anew and has it read: lines of keys for each partner are put in. */
+  /** What a test's own meddling threw. */
+  readonly broken: unknown[];
+  /** Of the key that signs manifests. */
   thumbprint(): Promise<string>;
   /** Fetches as `twcert` with its key and the pinned thumbprint. */
   fetch(more?: Partial<FetchRequest>): Promise<FetchReport>;
@@ -104,6 +106,7 @@ export async function openService(t: Pick<TestContext, "after">, now: number): P
     now,
     meddle: undefined,
     asked: [],
+    broken: [],
     thumbprint: async () => (await listKeys(settings.keys)).live,
     async fetch(more = {}) {
       const { into = service.into, partner = "twcert", trust = readTrust(await service.thumbprint()) } = more;
@@ -153,7 +156,8 @@ export async function openService(t: Pick<TestContext, "after">, now: number): P
     const pass = () => passOn(from, Buffer.concat(sent), serving.port);
     try {
       if (!(await service.meddle?.(from, to, pass))) answer(to, await pass());
-    } catch {
+    } catch (error) {
+      service.broken.push(error);
       to.destroy();
     }
   });
