@@ -243,7 +243,12 @@ test("what a document quotes is as it stands in the file", () => {
   );
   assert.deepEqual(
     quotes.map(({ file }) => file),
-    ["docs/examples/fetch-feed.sh", "test/interop/verify-with-openssl.sh", "test/interop/verify_with_python.py"],
+    [
+      "docs/examples/fetch-feed.sh",
+      "docs/examples/pull-feed.sh",
+      "test/interop/verify-with-openssl.sh",
+      "test/interop/verify_with_python.py",
+    ],
   );
   for (const { file, text } of quotes) assert.ok(text === read(file), `the quotation of ${file} isn't the file`);
 });

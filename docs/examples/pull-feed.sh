@@ -33,7 +33,7 @@ for n in $list; do
   jq -rj .payload "$work/jws" | decode > "$work/manifest"
   openssl pkeyutl -verify -pubin -keyform DER -inkey "$work/issuer.der" -rawin -in "$work/input" -sigfile "$work/signature" > "$work/said" || { echo "the signature of $n doesn't hold" >&2; exit 3; }
   jq -r --arg me "$partner" --arg feed "$feed" --arg previous "$previous" --argjson n "$n" 'if [.type, .partner, .feed, .sequence, .previous_sha256 // "null"] == ["spampots-manifest", $me, $feed, $n, $previous]
-    then .artifacts[] | .sha256 + " " + .name else error("this isn'"'"'t the publication that should be here") end' "$work/manifest" > "$work/files"
+    then .artifacts[] | .sha256 + " " + .name else error("this is not the publication that should be here") end' "$work/manifest" > "$work/files"
   while read -r sha256 name; do
     status=$(get -o "$work/file" -w '%{http_code}' "$api/$n/$name")
     if [ "$status" = 410 ]; then echo "$n/$name was withdrawn or is expired" >&2; continue; fi

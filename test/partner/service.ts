@@ -68,8 +68,16 @@ export function answer(response: ServerResponse, { status, headers, body }: Pass
   return true;
 }
 
-/** Opens an installation with keys for both partners and serves it, until the test ends. Nothing is published yet. */
-export async function openService(t: Pick<TestContext, "after">, now: number): Promise<Service> {
+/**
+ * Opens an installation with keys for both partners and serves it, until the test ends. Nothing is published yet.
+ *
+ * @param more lines of `partners.yaml` with further keys of `twcert`
+ */
+export async function openService(
+  t: Pick<TestContext, "after">,
+  now: number,
+  more: readonly string[] = [],
+): Promise<Service> {
   let close = async () => {};
   // Hooks run in the order in which they were set up: what serves ends before what it serves is removed.
   t.after(() => close());
@@ -84,9 +92,12 @@ export async function openService(t: Pick<TestContext, "after">, now: number): P
   const config = join(world.root, "config");
   await mkdir(config);
   await cp(join(project, "feeds"), join(config, "feeds"), { recursive: true });
-  const yaml = Object.entries(lines).reduce(
-    (text, [id, line]) => text.replace(`name: ${id}\n`, `name: ${id}\n    keys:\n      ${line}\n`),
-    partnersYaml,
+  const all = { twcert: [lines.twcert, ...more], ncc: [lines.ncc] };
+  const yaml = Object.entries(all).reduce(
+    (text, [id, own]) =>
+      text.replace(`name: ${id}\n`, `name: ${id}\n    keys:\n${own.map((line) => `      ${line}\n`).join("")}`),
+    // In force on the day of the test, whatever day that is.
+    partnersYaml.replaceAll("2026-01-01", "2000-01-01").replaceAll("2027-12-31", "2099-12-31"),
   );
   await writeFile(join(config, "partners.yaml"), yaml);
   const { settings } = world;
