@@ -39,7 +39,7 @@ const reserved = [
   { what: /^commander$/, only: ["cli"], why: "only the command reads arguments" },
   {
     what: /^node:(http|https|http2|tls|dns|dgram)(\/|$)/,
-    only: ["http/", "delivery/", "store/s3"],
+    only: ["http/", "delivery/", "partner/calls", "store/s3"],
     why: "nothing that a spammer wrote is ever resolved or fetched",
   },
   { what: /^node:child_process$/, only: ["cli"], why: "no stage starts a program" },
@@ -64,7 +64,7 @@ const reserved = [
 
 /** Files that may read the clock or call out; everywhere else instants are arguments. */
 const clockReaders = ["cli", "delivery/"];
-const callers = ["delivery/", "http/", "partner/calls.ts"];
+const callers = ["delivery/", "http/"];
 
 const sources = readSources();
 

@@ -109,7 +109,9 @@ function tell(world: CliWorld, report: FetchReport, into: string): void {
   }
   for (const { feed, before, tip, files, bytes, gone, deleted, overdue } of report.feeds) {
     const news =
-      tip === before ? `nothing new after ${tip}` : `${before + 1} to ${tip}: ${files} files, ${size(bytes)}`;
+      tip === before
+        ? `nothing new after ${tip}`
+        : `${before + 1} to ${tip}: ${files === 1 ? "1 file" : `${files} files`}, ${size(bytes)}`;
     const more = [
       ...(gone.length > 0 ? [`${gone.length} withdrawn or expired`] : []),
       ...(deleted > 0 ? [`${deleted} deleted here since they were withdrawn`] : []),

@@ -4,16 +4,18 @@
  *
  * @see RFC 9110 §10.2.3 (Retry-After) and §15.4 (redirects), RFC 6585 §4 (429)
  */
+import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
+import { request as httpsRequest } from "node:https";
 import { SpampotsError, sayError } from "../errors.ts";
 import { plain } from "../log.ts";
 
 /** One answer; its body is read once, or discarded. */
 export interface Answer {
   readonly status: number;
-  readonly headers: Headers;
+  readonly headers: IncomingHttpHeaders;
   /** Throws {@link Passing} where the connection breaks, stands still or crawls. */
   readonly body: AsyncIterable<Uint8Array>;
-  discard(): Promise<void>;
+  discard(): void;
 }
 
 export interface Call {
@@ -82,12 +84,11 @@ export async function patiently<T>(sleep: Sleep, work: () => Promise<T>, progres
   }
 }
 
-/** The innermost cause: fetch itself says no more than that it failed. */
+/** What the system says of it. */
 function reasonOf(cause: unknown): string | undefined {
   if (cause === undefined) return undefined;
-  const inner = cause instanceof Error && cause.cause !== undefined ? cause.cause : cause;
-  const code = inner instanceof Error && "code" in inner ? `${String(inner.code)}: ` : "";
-  return plain(`${code}${sayError(inner)}`).slice(0, 300);
+  const code = cause instanceof Error && "code" in cause ? `${String(cause.code)}: ` : "";
+  return plain(`${code}${sayError(cause)}`).slice(0, 300);
 }
 
 /** True for a host that is this machine: plain HTTP to it crosses no network. */
@@ -103,14 +104,14 @@ export function isLoopback(url: URL): boolean {
 export async function callOnce(url: URL, call: Call = {}): Promise<Answer> {
   const answer = await send(url, call);
   if (passing.has(answer.status)) {
-    await answer.discard();
-    const seconds = /^\d{1,6}$/.exec(answer.headers.get("retry-after") ?? "")?.[0];
+    answer.discard();
+    const seconds = /^\d{1,6}$/.exec(answer.headers["retry-after"] ?? "")?.[0];
     const wait = seconds === undefined ? {} : { retryAfterMs: Number(seconds) * 1000 };
     throw new Passing(`The service answers with HTTP status ${answer.status}.`, { status: answer.status, ...wait });
   }
-  const location = answer.headers.get("location");
-  if (answer.status < 300 || answer.status > 399 || location === null) return answer;
-  await answer.discard();
+  const { location } = answer.headers;
+  if (answer.status < 300 || answer.status > 399 || location === undefined) return answer;
+  answer.discard();
   const next = URL.parse(location, url.href);
   if (call.handedOn !== true || answer.status !== 302 || next === null || !isSafe(next, url))
     throw redirected(location);
@@ -131,48 +132,46 @@ function redirected(location: string): SpampotsError {
   });
 }
 
-async function send(url: URL, { headers, form }: Call): Promise<Answer> {
-  const abort = new AbortController();
-  const arm = () => setTimeout(() => abort.abort(new Error(`nothing came for ${idleMs / 1000} s`)), idleMs);
-  const timer = arm();
-  try {
-    const response = await fetch(url, {
-      ...(form === undefined ? {} : { method: "POST", body: new URLSearchParams(form) }),
-      // Files are wanted as they are stored: their digests are of those bytes.
-      headers: { "user-agent": "spampots-fetch", "accept-encoding": "identity", ...headers },
-      redirect: "manual",
-      signal: abort.signal,
+/** By node:http, not by fetch: that unpacks what a store keeps with a content coding, and digests are of files as they are. */
+function send(url: URL, { headers, form }: Call): Promise<Answer> {
+  const body = form === undefined ? undefined : new URLSearchParams(form).toString();
+  const ask = url.protocol === "https:" ? httpsRequest : httpRequest;
+  const request = ask(url, {
+    method: body === undefined ? "GET" : "POST",
+    headers: {
+      "user-agent": "spampots-fetch",
+      "accept-encoding": "identity",
+      ...(body === undefined
+        ? {}
+        : { "content-type": "application/x-www-form-urlencoded", "content-length": String(Buffer.byteLength(body)) }),
+      ...headers,
+    },
+    timeout: idleMs,
+  });
+  return new Promise((done, fail) => {
+    request.on("timeout", () => request.destroy(new Error(`nothing came for ${idleMs / 1000} s`)));
+    // After an answer this changes nothing: who reads the body meets the error there.
+    request.on("error", (cause) => fail(new Passing("The service can't be reached.", { cause })));
+    request.on("response", (response) => {
+      const { statusCode: status = 0, headers } = response;
+      done({ status, headers, body: bodyOf(response), discard: () => void response.destroy() });
     });
-    return {
-      status: response.status,
-      headers: response.headers,
-      body: bodyOf(response, arm),
-      discard: async () => abort.abort(),
-    };
-  } catch (cause) {
-    throw new Passing("The service can't be reached.", { cause });
-  } finally {
-    clearTimeout(timer);
-  }
+    request.end(body);
+  });
 }
 
-async function* bodyOf(response: Response, arm: () => NodeJS.Timeout): AsyncGenerator<Uint8Array> {
+async function* bodyOf(response: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const begun = performance.now();
   let bytes = 0;
-  let timer = arm();
   try {
-    for await (const chunk of response.body ?? []) {
-      clearTimeout(timer);
+    for await (const chunk of response) {
       bytes += chunk.length;
       const elapsed = performance.now() - begun;
       if (elapsed > idleMs && bytes < elapsed * leastRate) throw new Error("it comes too slowly");
       yield chunk;
-      timer = arm();
     }
   } catch (cause) {
     throw new Passing("The connection to the service broke off.", { cause });
-  } finally {
-    clearTimeout(timer);
   }
 }
 

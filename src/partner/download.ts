@@ -90,11 +90,11 @@ async function receive(session: Session, growing: Growing, { from, onBytes }: Do
   const headers = growing.bytes === 0 ? {} : { range: `bytes=${growing.bytes}-`, "if-range": `"${artifact.sha256}"` };
   const answer = await session.once(from, { headers, handedOn: true });
   if (answer.status === 410) {
-    await answer.discard();
+    answer.discard();
     return "gone";
   }
   if (answer.status === 416 || (answer.status === 206 && !continues(answer, growing))) {
-    await answer.discard();
+    answer.discard();
     await growing.restart();
     throw new Passing("The service doesn't continue a download where it stopped.");
   }
@@ -110,7 +110,7 @@ async function receive(session: Session, growing: Growing, { from, onBytes }: Do
 
 /** True where a part begins where we stopped. What it ends with is for the digest to say. */
 function continues({ headers }: Answer, { bytes, artifact }: Growing): boolean {
-  const [, start, total] = /^bytes (\d{1,15})-\d{1,15}\/(\d{1,15}|\*)$/.exec(headers.get("content-range") ?? "") ?? [];
+  const [, start, total] = /^bytes (\d{1,15})-\d{1,15}\/(\d{1,15}|\*)$/.exec(headers["content-range"] ?? "") ?? [];
   return Number(start) === bytes && (total === "*" || Number(total) === artifact.bytes);
 }
 

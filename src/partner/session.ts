@@ -107,7 +107,7 @@ export class Session {
     };
     let { token, answer } = await ask();
     if (answer.status === 401 && "key" in this.#credential) {
-      await answer.discard();
+      answer.discard();
       // Others that ask at the same time were refused as well: one of us gets the next token.
       if ((await this.#token?.catch(() => undefined)) === token) this.#token = undefined;
       ({ token, answer } = await ask());
@@ -155,10 +155,10 @@ export class Session {
     const url = new URL("/.well-known/oauth-authorization-server", this.#origin);
     const { metadata, date } = await this.patiently(async () => {
       const answer = await callOnce(url, { headers: { accept: "application/json" } });
-      if (answer.status !== 200) throw await notAService(answer);
+      if (answer.status !== 200) throw notAService(answer);
       return {
         metadata: parsed(metadataSchema, await readAtMost(answer, maxJson)),
-        date: Date.parse(answer.headers.get("date") ?? ""),
+        date: Date.parse(answer.headers.date ?? ""),
       };
     });
     const begun = performance.now();
@@ -183,8 +183,8 @@ function parsed<T>(schema: z.ZodType<T>, bytes: Uint8Array | undefined): T {
   }
 }
 
-async function notAService(answer: Answer): Promise<SpampotsError> {
-  await answer.discard();
+function notAService(answer: Answer): SpampotsError {
+  answer.discard();
   return new SpampotsError("bad-argument", "There is no service that hands out feeds at this URL.", {
     status: answer.status,
     hint: "Give the URL exactly as the operator told you.",

@@ -5,6 +5,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
 import { Session } from "../../src/partner/session.ts";
 import { announceRotation } from "../../src/publication/announce.ts";
 import { beginRotation, finishRotation, openKeyring } from "../../src/publication/keys.ts";
@@ -159,6 +161,15 @@ test("a publication that is left out, cut off or replaced shows", async (t) => {
   assert.equal(await failing(service), "verify-failed");
 });
 
+test("announcements of keys that are another partner's are refused", async (t) => {
+  const service = await published(t);
+  service.meddle = changing(/\/v1\/keys\/1$/, () =>
+    readFile(join(service.world.settings.store, "partners/ncc/keys/00000001.jws")),
+  );
+  await assert.rejects(service.fetch(), { code: "verify-failed", message: /another partner's/ });
+  assert.deepEqual([...(await filesIn(service.into)).keys()], []);
+});
+
 test("a key that isn't the pinned one counts for nothing", async (t) => {
   const service = await published(t);
   const trust = readTrust("A".repeat(43));
@@ -214,6 +225,9 @@ test("a rotation is followed; what only the retired key signs afterwards is refu
   const keyring = await beginRotation({ folder: settings.keys }, { now: day(12, 11) });
   await announceRotation(store, { issuer: "CERT.br", keyring, now: day(12, 11) });
   await finishRotation(settings.keys, keyring.live);
+  // The service looks every two seconds which keys there are.
+  const session = await sessionAt(service, () => service.now);
+  while ((await session.json("/v1/keys", z.object({ live: z.string() }))).live !== keyring.live) await sleep(100);
   assert.deepEqual((await service.fetch({ trust: pinned })).failures, []);
   assert.deepEqual(await service.verify(), []);
 
@@ -284,7 +298,8 @@ test("a redirect is followed for a file alone, once, and without the token", asy
   const store = createServer(async (request, response) => {
     seen.push(request.headers.authorization, request.headers["if-range"] as string | undefined);
     const body = await readFile(join(service.world.settings.store, `partners/twcert${request.url}`));
-    response.end(body);
+    // As S3 gives back what it was told when the file was put.
+    response.writeHead(200, { "content-encoding": "gzip" }).end(body);
   });
   await new Promise<void>((done) => store.listen(0, "127.0.0.1", done));
   t.after(() => store.close());
