@@ -5,7 +5,7 @@
  *
  * @see design §3 points 10, 13, 15
  */
-import { SpampotsError } from "../errors.ts";
+import { isError, SpampotsError } from "../errors.ts";
 import { logKey, maxJwsBytes, type Publication, readBounded, readManifest, tipSequence } from "../publication/log.ts";
 import { type Artifact, artifactKey, type Manifest, stixObjects } from "../publication/manifest.ts";
 import type { KeyFinder } from "../publication/sign.ts";
@@ -44,9 +44,16 @@ export type ArtifactState =
   | { readonly state: "withdrawn"; readonly by: number; readonly reason: string }
   | { readonly state: "expired"; readonly until: string };
 
+/** The issuer's keys, as they are known. */
+export interface IssuerKeys {
+  readonly find: KeyFinder;
+  /** Looks whether there are others by now. */
+  look(): Promise<void>;
+}
+
 export class PublishedFeed {
   readonly #store: Store;
-  readonly #keyOf: KeyFinder;
+  readonly #keys: IssuerKeys;
   readonly #facts: PublicationFacts[] = [];
   /** Withdrawn sequence → the publication that withdrew it. */
   readonly #withdrawn = new Map<number, PublicationFacts>();
@@ -54,9 +61,9 @@ export class PublishedFeed {
   #looking: Promise<void> | undefined;
 
   /** @param store confined to the feed's prefix. */
-  constructor(store: Store, keyOf: KeyFinder) {
+  constructor(store: Store, keys: IssuerKeys) {
     this.#store = store;
-    this.#keyOf = keyOf;
+    this.#keys = keys;
   }
 
   /**
@@ -107,9 +114,22 @@ export class PublishedFeed {
 
   /** A publication that the log is known to have. @throws SpampotsError as {@link PublishedFeed.publications} */
   async read(sequence: number): Promise<Publication> {
-    const publication = await readManifest(this.#store, sequence, this.#keyOf);
+    const publication = await this.#readNewly(sequence);
     if (publication) return publication;
     throw new SpampotsError("log-behind", "A publication is gone from the log.", { sequence, store: this.#store.url });
+  }
+
+  /** Reads a manifest; one by a key that isn't known is read again once keys were looked at, since they are rotated. */
+  async #readNewly(sequence: number): Promise<Publication | undefined> {
+    const { find, look } = this.#keys;
+    try {
+      return await readManifest(this.#store, sequence, find);
+    } catch (error) {
+      const kid = isError(error, "verify-failed") ? error.facts.kid : undefined;
+      if (typeof kid !== "string" || find(kid) !== undefined) throw error;
+      await look();
+      return readManifest(this.#store, sequence, find);
+    }
   }
 
   /** The stored bytes of a publication: the flattened JWS as it was signed. */
@@ -180,17 +200,17 @@ const mostFeeds = 2000;
 /** The published feeds of all partners, each over its own prefix. */
 export class Published {
   readonly #store: Store;
-  readonly #keyOf: KeyFinder;
+  readonly #keys: IssuerKeys;
   readonly #feeds = new Map<string, PublishedFeed>();
 
-  constructor(store: Store, keyOf: KeyFinder) {
+  constructor(store: Store, keys: IssuerKeys) {
     this.#store = store;
-    this.#keyOf = keyOf;
+    this.#keys = keys;
   }
 
   /** @param prefix as `feedPrefix` makes it. */
   feed(prefix: string): PublishedFeed {
-    const feed = this.#feeds.get(prefix) ?? new PublishedFeed(this.#store.under(prefix), this.#keyOf);
+    const feed = this.#feeds.get(prefix) ?? new PublishedFeed(this.#store.under(prefix), this.#keys);
     this.#feeds.delete(prefix);
     this.#feeds.set(prefix, feed);
     const oldest = this.#feeds.keys().next().value;

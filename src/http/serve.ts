@@ -100,7 +100,7 @@ export async function serve(parts: Serve): Promise<Serving> {
     throw error;
   });
   const realm = { url: serviceUrl(settings, port) };
-  const published = new Published(store, registry.keyOf);
+  const published = new Published(store, { find: registry.keyOf, look: () => registry.refresh() });
   const world: HttpWorld = {
     realm,
     issuer: parts.issuer,

@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import Ajv2020 from "ajv/dist/2020.js";
+import { announceRotation } from "../../src/publication/announce.ts";
+import { beginRotation, finishRotation } from "../../src/publication/keys.ts";
 import { artifactKey, type Manifest } from "../../src/publication/manifest.ts";
 import { jwsMediaType, openJws } from "../../src/publication/sign.ts";
 import { csvFile, finder, publish, stixFile, testNow, withdrawal } from "../publication/issuer.ts";
@@ -251,6 +253,19 @@ test("a log with a forged publication tells nothing of it", async (t) => {
   await served.store.putOnce("partners/twcert/spam-sources/log/00000002.jws", forged);
   const answer = await served.get(base, token);
   assert.deepEqual([answer.status, answer.json().code], [500, "internal"]);
+});
+
+test("a publication under a key made a moment ago is told at once", async (t) => {
+  const served = await openServed(t);
+  const token = await served.token("twcert");
+  await publish(served);
+  const source = { folder: served.keys };
+  const keyring = await beginRotation(source, { now: testNow });
+  await announceRotation(served.store, { issuer: "CERT.br", keyring, now: testNow });
+  await finishRotation(served.keys, keyring.live);
+  await publish({ ...served, keyring }, { weeksAgo: 1 });
+  const listed = (await served.get(base, token)).json().publications as unknown[];
+  assert.equal(listed.length, 2);
 });
 
 test("receipts say what was handed out, and are there for good", async (t) => {
