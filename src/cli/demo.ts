@@ -1,13 +1,16 @@
 /** `spampots demo`: the whole path on simulated captures, in a folder of its own. What `npm start` runs. */
+import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import type { Command } from "commander";
 import { simulate } from "../capture/simulate.ts";
-import { SpampotsError } from "../errors.ts";
+import { isError, SpampotsError } from "../errors.ts";
 import { dayId, periodAt } from "../feed/period.ts";
 import { clearSpool, ingestFile } from "../ingest.ts";
 import { dayMs } from "../model.ts";
+import { newTokenKey, openTokenKeys } from "../partner/token-keys.ts";
+import { mintPartnerToken } from "../partner/tokens.ts";
 import { jwks } from "../publication/jwk.ts";
 import { listKeys, newKeys } from "../publication/keys.ts";
 import { type PublishOutcome, publish } from "../publication/publish.ts";
@@ -15,11 +18,13 @@ import { readTrust } from "../publication/trust.ts";
 import { verify } from "../publication/verify.ts";
 import type { Run } from "./run.ts";
 import { count, errorText, say, sayJson } from "./say.ts";
+import { startServing, untilAsked } from "./serve.ts";
 import { type CliWorld, openWorld } from "./world.ts";
 
 interface DemoFlags {
   readonly data: string;
   readonly messagesPerDay: string;
+  readonly serve?: boolean;
 }
 
 export function demoCommand(program: Command, run: Run, env: Readonly<Record<string, string | undefined>>): void {
@@ -28,6 +33,7 @@ export function demoCommand(program: Command, run: Run, env: Readonly<Record<str
     .description("Run the whole path on simulated captures: ingest, publish for all partners, verify.")
     .option("--data <folder>", "where everything of the demonstration is kept", "data/demo")
     .option("--messages-per-day <n>", "messages of all simulated sensors together", "1500")
+    .option("--serve", "then serve what was published, until Ctrl-C")
     .action(
       run(async (outer: CliWorld, flags: DemoFlags) => {
         const folder = resolve(flags.data);
@@ -37,6 +43,7 @@ export function demoCommand(program: Command, run: Run, env: Readonly<Record<str
         );
         try {
           await demonstrate(world, flags);
+          if (flags.serve) await served(world, outer.clock);
         } finally {
           await world.close();
         }
@@ -49,7 +56,8 @@ function demoEnvironment(
   env: Readonly<Record<string, string | undefined>>,
   folder: string,
 ): Record<string, string | undefined> {
-  const kept = Object.entries(env).filter(([name]) => !/^SPAMPOTS_(STORE|SENSORS|SIGNING_KEY|S3_)/.test(name));
+  const others = /^SPAMPOTS_(STORE|SENSORS|SIGNING_KEY|S3_|URL|TLS_|METRICS_)/;
+  const kept = Object.entries(env).filter(([name]) => !others.test(name));
   // Outside of a site of one's own the demonstration takes the partners and feeds that come with the program.
   const shipped = resolve(import.meta.dirname, "..", "..");
   const config = env.SPAMPOTS_CONFIG ?? (existsSync("partners.yaml") ? undefined : shipped);
@@ -57,6 +65,7 @@ function demoEnvironment(
     ...Object.fromEntries(kept),
     SPAMPOTS_CONFIG: config,
     SPAMPOTS_DATA: folder,
+    SPAMPOTS_METRICS_LISTEN: "none",
     SPAMPOTS_LOG: env.SPAMPOTS_LOG ?? "error",
   };
 }
@@ -169,10 +178,6 @@ async function ending(world: CliWorld, tell: Tell): Promise<void> {
   const { live, keys } = await listKeys(settings.keys);
   const jwksFile = join(settings.data, "jwks.json");
   await writeFile(jwksFile, `${jwks(keys)}\n`);
-  const near = (path: string) => {
-    const short = relative(process.cwd(), path);
-    return short.startsWith("..") ? path : short;
-  };
   const partner = near(join(settings.store, "partners", "twcert-cc"));
   tell(`
 What was made
@@ -189,4 +194,40 @@ Try next
   npx spampots verify ${partner} --keys ${near(jwksFile)} --deep
   SPAMPOTS_DATA=${near(settings.data)} npx spampots publish --dry-run
   npx spampots --help`);
+}
+
+/** A path as it is shortest to write from here. */
+function near(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short.startsWith("..") ? path : short;
+}
+
+/** Whose eyes the demonstration looks with. */
+const guest = "twcert-cc";
+
+/** Serves what was published until Ctrl-C, and says what to ask. */
+async function served(world: CliWorld, clock: () => number): Promise<void> {
+  const { settings } = world;
+  const asked = untilAsked();
+  if (!existsSync(settings.tokenKeys)) await newTokenKey(settings.tokenKeys, clock());
+  const { serving } = await startServing(world, clock).catch((error: unknown) => {
+    if (!isError(error, "bad-argument")) throw error;
+    // Something listens there already: any other port does for a look.
+    const listen = { ...settings.serve.listen, port: 0 };
+    return startServing({ ...world, settings: { ...settings, serve: { ...settings.serve, listen } } }, clock);
+  });
+  const { signer } = await openTokenKeys(settings.tokenKeys);
+  const given = { partner: guest, seconds: dayMs / 1000, id: randomUUID(), now: clock() };
+  const file = join(settings.data, `${guest}.token`);
+  await writeFile(file, `${await mintPartnerToken(serving, signer, given)}\n`, { mode: 0o600 });
+  const header = `-H "Authorization: Bearer $(cat ${near(file)})"`;
+  if (world.json) sayJson({ url: serving.url, token: file });
+  else
+    say(`
+5. Serving at ${serving.url} until Ctrl-C. Look at ${serving.url}/reference, and in another terminal, as ${guest}:
+  curl ${header} ${serving.url}/v1/feeds
+  curl ${header} ${serving.url}/v1/feeds/spam-sources/latest.csv | head
+  npx spampots fetch --url ${serving.url} --partner ${guest} --token-file ${near(file)} --into data/fetched`);
+  await asked;
+  await serving.close();
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { SpampotsError } from "../errors.ts";
 import { Registry } from "../http/registry.ts";
-import { serve } from "../http/serve.ts";
+import { type Serving, serve } from "../http/serve.ts";
 import { hintOf } from "../store/disk-error.ts";
 import type { Run } from "./run.ts";
 import { say, sayJson } from "./say.ts";
@@ -19,11 +19,33 @@ export function serveCommand(program: Command, run: Run): void {
 }
 
 async function serveStore(world: CliWorld): Promise<void> {
-  const { settings, log, clock } = world;
-  // From the beginning: who starts us may end us as soon as we listen.
-  const asked = new Promise<void>((stop) => {
+  const { settings } = world;
+  const asked = untilAsked();
+  const { serving, partners } = await startServing(world, world.clock);
+  if (world.json) sayJson({ url: serving.url, port: serving.port });
+  else {
+    say(`Listening: ${serving.url} serves ${partners} partners from ${settings.store}.`);
+    say(
+      `The API for people: ${serving.url}/reference. A token for a first look: spampots token <partner>. Ctrl-C ends it.`,
+    );
+  }
+  await asked;
+  world.log.info("stopping");
+  await serving.close();
+}
+
+/** Settles when the process is asked to end. To be called at the beginning: who starts us may end us as soon as we listen. */
+export function untilAsked(): Promise<void> {
+  return new Promise((stop) => {
     process.once("SIGINT", () => stop()).once("SIGTERM", () => stop());
   });
+}
+
+/** Serves the world's store, by a clock that goes. */
+export async function startServing(
+  { settings, store, log }: Pick<CliWorld, "settings" | "store" | "log">,
+  clock: () => number,
+): Promise<{ readonly serving: Serving; readonly partners: number }> {
   const { config, keys, tokenKeys } = settings;
   const registry = await Registry.open({ config, keys, tokenKeys }, log);
   const { listen, tls } = settings.serve;
@@ -31,7 +53,7 @@ async function serveStore(world: CliWorld): Promise<void> {
     settings: settings.serve,
     issuer: settings.issuer,
     version: programVersion(),
-    store: await world.store(),
+    store: await store(),
     registry,
     // A process owns the address that it listens on, and by that the folder.
     receipts: join(settings.receipts, `${listen.host}_${listen.port}`.replaceAll(/[^\w.-]/g, "_")),
@@ -39,16 +61,7 @@ async function serveStore(world: CliWorld): Promise<void> {
     clock,
     log,
   });
-  if (world.json) sayJson({ url: serving.url, port: serving.port });
-  else {
-    say(`Listening: ${serving.url} serves ${registry.partners.size} partners from ${settings.store}.`);
-    say(
-      `The API for people: ${serving.url}/reference. A token for a first look: spampots token <partner>. Ctrl-C ends it.`,
-    );
-  }
-  await asked;
-  log.info("stopping");
-  await serving.close();
+  return { serving, partners: registry.partners.size };
 }
 
 async function readTls({ cert, key }: { readonly cert: string; readonly key: string }) {
