@@ -4,7 +4,8 @@ import { createCipheriv } from "node:crypto";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { test } from "node:test";
-import { network } from "../../src/http/limits.ts";
+import { isError } from "../../src/errors.ts";
+import { Limits, network } from "../../src/http/limits.ts";
 import type { Store } from "../../src/store/store.ts";
 import { csvFile, publish } from "../publication/issuer.ts";
 import { ask, openServed, type Served } from "./served.ts";
@@ -85,6 +86,18 @@ test("downloads at once are bounded, and a place is free again when its client g
   for (const socket of sockets) socket.destroy();
   await new Promise((done) => setTimeout(done, 500));
   assert.equal((await served.get(path, token)).status, 200);
+});
+
+test("a place that is freed twice is one place", () => {
+  const limits = new Limits({ requests: 1, downloads: 2, strangers: 1 });
+  const [free] = [limits.take("a"), limits.take("a")];
+  free();
+  free();
+  limits.take("a");
+  assert.throws(
+    () => limits.take("a"),
+    (error) => isError(error, "too-many-requests"),
+  );
 });
 
 test("a store that fails midway breaks the connection, and the answer never looks whole", async (t) => {

@@ -102,6 +102,8 @@ test("an assertion that isn't exactly right gets nothing, and every refusal is t
     over: sign({ iat: iat - 100, exp: iat }),
     "made in the future": sign({ iat: iat + 2 }),
     "not yet": sign({ nbf: iat + 2 }),
+    "issuer of another": sign({ iss: "ncc" }),
+    "longer than any, and right": sign({ more: "a".repeat(4000) }),
     "subject of another": sign({ sub: "ncc" }),
     "subject and issuer of another": sign({ sub: "ncc", iss: "ncc" }),
     "subject as a list": sign({ sub: ["twcert"] as unknown as string }),
