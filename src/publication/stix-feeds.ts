@@ -9,22 +9,18 @@ import { isIP } from "node:net";
 import type { Grain } from "../fields.ts";
 import { dayMs } from "../model.ts";
 import type { RenderContext } from "./render.ts";
+import type { ObjectLines } from "./stix-lines.ts";
 import { isDomainName, uriOf } from "./stix-names.ts";
-import { type Emitted, type Span, StixObjects } from "./stix-objects.ts";
+import { type Span, StixObjects } from "./stix-objects.ts";
 import { Columns, type Read, type Row } from "./stix-rows.ts";
-
-/** Objects of one key. Each unit refers only to itself and to what is shared. */
-export interface ObjectGroup {
-  readonly shared: readonly Emitted[];
-  readonly units: readonly (readonly Emitted[])[];
-}
+import type { StixId } from "./stix-types.ts";
 
 /** Makes groups from the rows of a grain. */
 export interface GroupBuilder {
   /** What a row is about; `undefined` where the row has no objects. */
   readonly keyOf: Read<string>;
-  /** The objects of all rows of a key, in the slice's order. */
-  readonly build: (key: string, rows: readonly Row[]) => ObjectGroup;
+  /** The objects of all rows of a key, in the slice's order. They stand in memory that the next group takes. */
+  readonly build: (key: string, rows: readonly Row[]) => ObjectLines;
 }
 
 /** What a builder needs of its slice. */
@@ -64,18 +60,19 @@ function spanOfAll(rows: readonly Row[], spanOf: (row: Row) => Span): Span {
   return { first, last };
 }
 
-/** A function from an address and its rows to each AS that originated it, and that it did. */
+/** Adds, of an address and its rows, each AS that originated it, and that it did. */
 function networkReader({ columns, objects, spanOf }: Workbench, numberColumn: string, nameColumn: string) {
   const [number, name] = [columns.integer(numberColumn), columns.text(nameColumn)];
-  return (address: Emitted, rows: readonly Row[]): readonly Emitted[] =>
-    [...Map.groupBy(rows, number)].flatMap(([asn, ofAs]) => {
-      if (asn === undefined) return [];
+  return (address: StixId, rows: readonly Row[]): void => {
+    for (const [asn, ofAs] of Map.groupBy(rows, number)) {
+      if (asn === undefined) continue;
       const system = objects.autonomousSystem(
         asn,
         ofAs.map(name).find((text) => text !== undefined),
       );
-      return [system, objects.belongsTo(address.id, system, spanOfAll(ofAs, spanOf))];
-    });
+      objects.belongsTo(address, system, spanOfAll(ofAs, spanOf));
+    }
+  };
 }
 
 /** Columns that stand in STIX properties (`tlp` as the marking); all others go into the extension. */
@@ -96,6 +93,7 @@ const elsewhere = {
 
 function sourceDays(bench: Workbench): GroupBuilder {
   const { columns, objects, spanOf } = bench;
+  const { lines } = objects;
   const networks = networkReader(bench, "source_asn", "source_as_name");
   const [captures, recipients, abusedPort] = [
     columns.integer("captures"),
@@ -106,7 +104,7 @@ function sourceDays(bench: Workbench): GroupBuilder {
   const exemplars = columns.exemplars();
   const extension = columns.extension(elsewhere.source);
 
-  const indicator = (key: string, rows: readonly Row[], address: Emitted<"ipv4-addr" | "ipv6-addr">) => {
+  const indicator = (key: string, rows: readonly Row[], address: StixId<"ipv4-addr" | "ipv6-addr">) => {
     const abuses = new Set(rows.flatMap((row) => identifier(row) ?? []));
     return objects.indicator(address, key, spanOfAll(rows, spanOf), {
       name: `${key} injected spam into a honeypot`,
@@ -122,28 +120,33 @@ function sourceDays(bench: Workbench): GroupBuilder {
   return {
     keyOf: columns.text("source_ip"),
     build(key, rows) {
+      lines.clear();
       const address = objects.address(key);
+      networks(address, rows);
       const sign = indicator(key, rows, address);
-      const units = rows.flatMap((row) => {
+      lines.endShared();
+      for (const row of rows) {
         const stated = extension(row);
         const [span, count] = [spanOf(row), captures(row) ?? 1];
-        const seen = objects.observed(stated.rowId, span, count, [address.id], stated.row);
-        const sighting = objects.sighting(stated.rowId, span, count, sign.id, seen.id);
+        const seen = objects.observed(stated.rowId, span, count, [address], stated.row);
+        objects.sighting(stated.rowId, span, count, sign, seen);
+        lines.endUnit();
         const connection = objects.connections(address, stated.rowId, stated.exemplar);
         const [port, posedAs] = [abusedPort(row), service(row)];
-        // The row's service is that of its newest connection: it holds for others on the same port of the sensor.
-        const connections = (exemplars(row) ?? []).map((exemplar) =>
-          connection(exemplar, exemplar.abusedPort === port ? posedAs : undefined),
-        );
-        return [[seen, sighting], ...connections];
-      });
-      return { shared: [address, ...networks(address, rows), sign], units };
+        for (const exemplar of exemplars(row) ?? []) {
+          // The row's service is that of its newest connection: it holds for others on the same port of the sensor.
+          connection(exemplar, exemplar.abusedPort === port ? posedAs : undefined);
+          lines.endUnit();
+        }
+      }
+      return lines;
     },
   };
 }
 
 function targetDays(bench: Workbench): GroupBuilder {
   const { columns, objects, spanOf } = bench;
+  const { lines } = objects;
   const networks = networkReader(bench, "destination_asn", "destination_as_name");
   const [domain, address, captures] = [
     columns.text("destination_fqdn"),
@@ -158,14 +161,17 @@ function targetDays(bench: Workbench): GroupBuilder {
   return {
     keyOf,
     build(key, rows) {
+      lines.clear();
       const target = isIP(key) === 0 ? objects.domainName(key) : objects.address(key);
+      networks(target, rows);
+      lines.endShared();
       // No indicator and no sighting: importers would block the victims' mail servers.
-      const units = rows.map((row) => {
+      for (const row of rows) {
         const stated = extension(row);
-        const labels = ["spam", "spam-target"];
-        return [objects.observed(stated.rowId, spanOf(row), captures(row) ?? 1, [target.id], stated.row, labels)];
-      });
-      return { shared: [target, ...networks(target, rows)], units };
+        objects.observed(stated.rowId, spanOf(row), captures(row) ?? 1, [target], stated.row, ["spam", "spam-target"]);
+        lines.endUnit();
+      }
+      return lines;
     },
   };
 }
@@ -174,6 +180,7 @@ const domainOrNothing = (name: string) => (isDomainName(name) ? name : undefined
 
 function urlDays(bench: Workbench): GroupBuilder {
   const { columns, objects, spanOf } = bench;
+  const { lines } = objects;
   const networks = networkReader(bench, "url_asn", "url_as_name");
   const [host, url, captures, benign] = [
     columns.text("url_host"),
@@ -183,7 +190,7 @@ function urlDays(bench: Workbench): GroupBuilder {
   ];
   const extension = columns.extension(elsewhere.url);
 
-  const indicator = (key: string, rows: readonly Row[], named: Emitted<"ipv4-addr" | "ipv6-addr" | "domain-name">) =>
+  const indicator = (key: string, rows: readonly Row[], named: StixId<"ipv4-addr" | "ipv6-addr" | "domain-name">) =>
     objects.indicator(named, key, spanOfAll(rows, spanOf), {
       name: `${key} advertised by spam`,
       description:
@@ -200,25 +207,28 @@ function urlDays(bench: Workbench): GroupBuilder {
       return name === undefined || isIP(name) !== 0 ? name : domainOrNothing(name);
     },
     build(key, rows) {
+      lines.clear();
       const named = isIP(key) === 0 ? objects.domainName(key) : objects.address(key);
+      networks(named, rows);
       const sign = rows.some((row) => benign(row) === true) ? undefined : indicator(key, rows, named);
-      const units = rows.map((row) => {
+      lines.endShared();
+      for (const row of rows) {
         const uri = uriOf(url(row) ?? "");
-        const example = uri === undefined ? [] : [objects.url(uri)];
+        const refs = uri === undefined ? [named] : [named, objects.url(uri)];
         const stated = extension(row);
         const [span, count] = [spanOf(row), captures(row) ?? 1];
-        const refs = [named.id, ...example.map(({ id }) => id)];
         const seen = objects.observed(stated.rowId, span, count, refs, stated.row);
-        const sighting = sign === undefined ? [] : [objects.sighting(stated.rowId, span, count, sign.id, seen.id)];
-        return [...example, seen, ...sighting];
-      });
-      return { shared: [named, ...networks(named, rows), ...(sign === undefined ? [] : [sign])], units };
+        if (sign !== undefined) objects.sighting(stated.rowId, span, count, sign, seen);
+        lines.endUnit();
+      }
+      return lines;
     },
   };
 }
 
 function captureRows(bench: Workbench): GroupBuilder {
   const { columns, objects, spanOf } = bench;
+  const { lines } = objects;
   const networks = networkReader(bench, "source_asn", "source_as_name");
   const [sourcePort, abusedPort, service] = [
     columns.integer("source_port"),
@@ -229,8 +239,11 @@ function captureRows(bench: Workbench): GroupBuilder {
   return {
     keyOf: columns.text("source_ip"),
     build(key, rows) {
+      lines.clear();
       const address = objects.address(key);
-      const units = rows.map((row) => {
+      networks(address, rows);
+      lines.endShared();
+      for (const row of rows) {
         const [span, from, to] = [spanOf(row), sourcePort(row), abusedPort(row)];
         // Validators refuse traffic without both ports.
         const flow =
@@ -238,10 +251,10 @@ function captureRows(bench: Workbench): GroupBuilder {
             ? []
             : [objects.connection(address, { instant: span.first, sourcePort: from, abusedPort: to }, service(row))];
         const stated = extension(row);
-        const refs = [...flow.map(({ id }) => id), address.id];
-        return [...flow, objects.observed(stated.rowId, span, 1, refs, stated.row)];
-      });
-      return { shared: [address, ...networks(address, rows)], units };
+        objects.observed(stated.rowId, span, 1, [...flow, address], stated.row);
+        lines.endUnit();
+      }
+      return lines;
     },
   };
 }

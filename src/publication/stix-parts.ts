@@ -7,13 +7,12 @@
  */
 import { rm } from "node:fs/promises";
 import { setImmediate } from "node:timers/promises";
-import { schemaVersion } from "../fields.ts";
 import { instantText } from "./cells.ts";
 import { fileStem, type RenderContext, type RenderedArtifact } from "./render.ts";
 import { commonObjects } from "./stix-common.ts";
-import type { ObjectGroup } from "./stix-feeds.ts";
-import { sliceIds } from "./stix-ids.ts";
-import { type Emitted, StixObjects } from "./stix-objects.ts";
+import { type IdOf, sliceIds } from "./stix-ids.ts";
+import { lineEnd, type ObjectLines } from "./stix-lines.ts";
+import { StixObjects } from "./stix-objects.ts";
 import type { StixId } from "./stix-types.ts";
 import { storeWhole } from "./whole-artifact.ts";
 
@@ -32,6 +31,9 @@ const partsInFlight = 8;
 /** Memory for a part's content to begin with; most need three quarters of it. */
 const contentBytes = 1 << 22;
 
+/** Behind the last object of a part. */
+const ending = Buffer.from("\n]}\n");
+
 /** What parts are made for: rows, or the indicators of withdrawn parts. */
 export type PartKind = "part" | "revoked-part";
 
@@ -41,6 +43,7 @@ export class StixParts {
   readonly #kind: PartKind;
   readonly #objects: StixObjects;
   readonly #common: readonly string[];
+  readonly #bundleId: IdOf<"bundle">;
   /** Objects a part has room for beside the common ones and its grouping. */
   readonly #room: number;
   readonly #stored: Promise<RenderedArtifact>[] = [];
@@ -56,22 +59,23 @@ export class StixParts {
     this.#kind = kind;
     this.#objects = new StixObjects(context);
     this.#common = commonObjects(context).map((object) => JSON.stringify(object));
+    this.#bundleId = sliceIds(context, "bundle");
     this.#room = partObjects - this.#common.length - 1;
   }
 
-  /** Adds a group: whole where it fits into one part. @throws SpampotsError `disk-failed` */
-  async add({ shared, units }: ObjectGroup): Promise<void> {
-    const whole = [shared, ...units];
-    if (!this.#fits(whole)) await this.#close();
-    if (this.#fits(whole)) return this.#put(whole);
-    this.#put([shared]);
-    for (const unit of units) {
-      if (this.#fits([unit])) {
-        this.#put([unit]);
-      } else {
+  /** Adds the objects of a key: together where they fit into one part. @throws SpampotsError `disk-failed` */
+  async add(lines: ObjectLines): Promise<void> {
+    if (!this.#fits(lines, 0, lines.count)) await this.#close();
+    if (this.#fits(lines, 0, lines.count)) return this.#put(lines, 0, lines.count);
+    this.#put(lines, 0, lines.shared);
+    let from = lines.shared;
+    for (const to of lines.units) {
+      if (!this.#fits(lines, from, to)) {
         await this.#close();
-        this.#put([shared, unit]);
+        this.#put(lines, 0, lines.shared);
       }
+      this.#put(lines, from, to);
+      from = to;
     }
   }
 
@@ -88,36 +92,38 @@ export class StixParts {
     }
   }
 
-  #fits(units: readonly (readonly Emitted[])[]): boolean {
-    const most = units.reduce((sum, { length }) => sum + length, 0);
-    if (this.#ids.size + most <= this.#room) return true;
+  /** Is there room for the objects of these lines? */
+  #fits({ ids }: ObjectLines, from: number, to: number): boolean {
+    if (this.#ids.size + (to - from) <= this.#room) return true;
     const fresh = new Set<StixId>();
-    for (const unit of units) for (const { id } of unit) if (!this.#ids.has(id)) fresh.add(id);
+    for (const id of ids.slice(from, to)) if (!this.#ids.has(id)) fresh.add(id);
     return this.#ids.size + fresh.size <= this.#room;
   }
 
   /** Writes objects that aren't in the part yet: an AS, a URL or a connection may come again. */
-  #put(units: readonly (readonly Emitted[])[]): void {
-    let texts = this.#filled === 0 ? this.#beginning() : "";
-    for (const unit of units) {
-      for (const { id, text } of unit) {
-        const known = this.#ids.size;
-        this.#ids.add(id);
-        if (this.#ids.size > known) texts += `${text},\n`;
-      }
+  #put(lines: ObjectLines, from: number, to: number): void {
+    if (this.#filled === 0) this.#write(Buffer.from(this.#beginning()));
+    // Lines are copied together up to one that is there.
+    let start = from;
+    for (let line = from; line < to; line++) {
+      const id = lines.ids[line];
+      const known = this.#ids.size;
+      if (id === undefined || this.#ids.add(id).size > known) continue;
+      this.#write(lines.bytes(start, line));
+      start = line + 1;
     }
-    this.#write(texts);
+    this.#write(lines.bytes(start, to));
   }
 
-  #write(text: string): void {
-    // Three bytes of UTF-8 hold any UTF-16 code unit.
-    const most = this.#filled + text.length * 3;
+  #write(bytes: Uint8Array): void {
+    const most = this.#filled + bytes.length;
     if (most > this.#content.length) {
       const larger = Buffer.allocUnsafeSlow(Math.max(most, this.#content.length * 2));
       this.#content.copy(larger, 0, 0, this.#filled);
       this.#content = larger;
     }
-    this.#filled += this.#content.write(text, this.#filled);
+    this.#content.set(bytes, this.#filled);
+    this.#filled = most;
   }
 
   /** Number of the part being filled, from 1. */
@@ -126,12 +132,13 @@ export class StixParts {
   }
 
   #beginning(): string {
-    return `{"type":"bundle","id":"${this.#bundleId()}","objects":[\n${this.#common.join(",\n")},\n`;
+    return `{"type":"bundle","id":"${this.#bundleId(this.#version())}","objects":[\n${this.#common.join(",\n")},\n`;
   }
 
   async #close(): Promise<void> {
     if (this.#filled === 0) return;
-    this.#write(`${this.#grouping()}\n]}\n`);
+    this.#write(this.#grouping());
+    this.#write(ending);
     this.#stored.push(this.#store(this.#content, this.#filled));
     this.#content = this.#spare.pop() ?? Buffer.allocUnsafeSlow(contentBytes);
     this.#filled = 0;
@@ -156,7 +163,8 @@ export class StixParts {
     return stored;
   }
 
-  #grouping(): string {
+  /** What refers to all objects of the part; the last one, so without a comma. */
+  #grouping(): Uint8Array {
     const { feed, policyDigest, period } = this.#context;
     const what = this.#kind === "part" ? "Rows" : "Revoked indicators";
     const key = `${this.#kind} ${this.#part}`;
@@ -165,13 +173,14 @@ export class StixParts {
       `${what} of ${feed}, captured from ${instantText(period.start)} to ${instantText(period.end)} (end exclusive), ` +
       `under the policy with SHA-256 ${policyDigest}.`;
     const body = { name, description, context: "suspicious-activity" } as const;
-    return this.#objects.grouping(key, body, this.#ids).text;
+    const { lines } = this.#objects;
+    lines.clear();
+    this.#objects.grouping(key, body, this.#ids);
+    return lines.bytes(0, 1).subarray(0, -lineEnd.length);
   }
 
-  /** A bundle has no versions: unlike its objects, it gets a new id with each revision. */
-  #bundleId(): StixId<"bundle"> {
-    const { policyDigest, feed, period, revokes, modifiedSteps } = this.#context;
-    const id = sliceIds([policyDigest, feed, schemaVersion, period.id]);
-    return id("bundle", `${revokes}\u001f${modifiedSteps}\u001f${this.#kind} ${this.#part}`);
+  /** What names the bundle: it has no versions, and unlike its objects gets a new id with each revision. */
+  #version(): string {
+    return `${this.#context.modifiedSteps}\u001f${this.#kind} ${this.#part}`;
   }
 }

@@ -7,6 +7,7 @@
  */
 import { SpampotsError } from "../errors.ts";
 import type { RenderContext, RenderedArtifact } from "./render.ts";
+import { ObjectLines } from "./stix-lines.ts";
 import { StixParts } from "./stix-parts.ts";
 import type { Indicator } from "./stix-types.ts";
 
@@ -24,12 +25,16 @@ export async function stixRevocation(
 ): Promise<readonly RenderedArtifact[]> {
   const modified = new Date(context.period.end + context.modifiedSteps).toISOString();
   const revoked = new StixParts(context, "revoked-part");
+  const lines = new ObjectLines();
   try {
     for await (const part of parts) {
       for (const indicator of indicatorsOf(part)) {
         // A key that filled several parts repeats its indicator in each; a revoked part takes it once.
         const text = JSON.stringify({ ...indicator, modified, revoked: true });
-        await revoked.add({ shared: [{ id: indicator.id, text }], units: [] });
+        lines.clear();
+        lines.add(indicator.id, text);
+        lines.endShared();
+        await revoked.add(lines);
       }
     }
     return await revoked.finish();

@@ -12,7 +12,7 @@ import type { Cell, Tlp } from "../../src/model.ts";
 import type { RenderContext, RenderedArtifact } from "../../src/publication/render.ts";
 import { stixRenderer } from "../../src/publication/stix.ts";
 import { extensionId, markingDefinition } from "../../src/publication/stix-common.ts";
-import { observableId } from "../../src/publication/stix-ids.ts";
+import { observableIds } from "../../src/publication/stix-ids.ts";
 import { isDomainName, patternString, uriOf } from "../../src/publication/stix-names.ts";
 import { stixRevocation } from "../../src/publication/stix-revocation.ts";
 import {
@@ -77,7 +77,7 @@ function refsOf(value: unknown): string[] {
 test("ids of observables and TLP markings are those of the vectors", needsShared, () => {
   const vectors = JSON.parse(readFileSync(join(shared, "vectors.json"), "utf8"));
   for (const { type, contributing, id } of vectors.sco_ids.cases) {
-    assert.equal(observableId(type, JSON.stringify(contributing)), id);
+    assert.equal(observableIds(type)(JSON.stringify(contributing)), id);
   }
   const labels: readonly Tlp[] = ["CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED"];
   for (const label of labels) {

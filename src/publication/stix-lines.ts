@@ -1,0 +1,104 @@
+/**
+ * Objects of one key as they will stand in a part: one object a line, in bytes. A week has most of a million of them;
+ * as texts each would be put together, flattened and encoded before it is copied. Pure.
+ */
+import type { StixId } from "./stix-types.ts";
+
+/** Memory to begin with; a key with many connections takes more. */
+const linesBytes = 1 << 18;
+
+/** What each line ends with. */
+export const lineEnd = Buffer.from(",\n");
+
+/** Room for what one line has beside its longest text: ids, instants, numbers and the pieces between them. */
+const lineRoom = 4_096;
+
+/** Lines of objects. An object is begun, given its pieces, and ended; or added as a whole. */
+export class ObjectLines {
+  /** Of the object in each line. */
+  readonly ids: StixId[] = [];
+  readonly #ends: number[] = [];
+  readonly #units: number[] = [];
+  #shared = 0;
+  #bytes = Buffer.allocUnsafeSlow(linesBytes);
+  #at = 0;
+
+  /** Lines that are complete. */
+  get count(): number {
+    return this.ids.length;
+  }
+
+  /** Lines of what all units share. */
+  get shared(): number {
+    return this.#shared;
+  }
+
+  /** Lines up to the end of each unit. */
+  get units(): readonly number[] {
+    return this.#units;
+  }
+
+  /** The lines so far are what all units share. */
+  endShared(): void {
+    this.#shared = this.count;
+  }
+
+  /** The lines since the last unit, or since what is shared, are a unit: they refer only to themselves and to what is shared. */
+  endUnit(): void {
+    this.#units.push(this.count);
+  }
+
+  /** Begins anew, in the same memory. */
+  clear(): void {
+    this.ids.length = 0;
+    this.#ends.length = 0;
+    this.#units.length = 0;
+    this.#shared = 0;
+    this.#at = 0;
+  }
+
+  /** Makes room for a line with the usual pieces and `text`. */
+  begin(text: string): void {
+    // Three bytes of UTF-8 hold any UTF-16 code unit.
+    const most = this.#at + text.length * 3 + lineRoom;
+    if (most <= this.#bytes.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(most, this.#bytes.length * 2));
+    this.#bytes.copy(larger, 0, 0, this.#at);
+    this.#bytes = larger;
+  }
+
+  /** A piece that many lines have. */
+  piece(bytes: Uint8Array): void {
+    this.#bytes.set(bytes, this.#at);
+    this.#at += bytes.length;
+  }
+
+  /** An id, an instant or a number. */
+  ascii(text: string): void {
+    this.#at += this.#bytes.write(text, this.#at, "latin1");
+  }
+
+  /** Well-formed text of any characters, for which {@link begin} made room. */
+  text(text: string): void {
+    this.#at += this.#bytes.write(text, this.#at);
+  }
+
+  /** Ends the line of the object with this id. */
+  end(id: StixId): void {
+    this.piece(lineEnd);
+    this.ids.push(id);
+    this.#ends.push(this.#at);
+  }
+
+  /** A line from an object's whole text. */
+  add(id: StixId, text: string): void {
+    this.begin(text);
+    this.text(text);
+    this.end(id);
+  }
+
+  /** The bytes of lines `from` to `to`, exclusive, each with its comma and line feed. They change with the next line. */
+  bytes(from: number, to: number): Uint8Array {
+    return this.#bytes.subarray(this.#ends[from - 1] ?? 0, this.#ends[to - 1] ?? 0);
+  }
+}
