@@ -12,7 +12,7 @@ import { type Exemplar, instantText } from "./cells.ts";
 import type { RenderContext } from "./render.ts";
 import { extensionId, issuerId, markingId } from "./stix-common.ts";
 import { type IdOf, observableIds, sliceIds } from "./stix-ids.ts";
-import { ObjectLines } from "./stix-lines.ts";
+import { mostBytes, ObjectLines } from "./stix-lines.ts";
 import { patternString } from "./stix-names.ts";
 import type {
   CyberObservable,
@@ -92,7 +92,7 @@ const pieces = {
   firstObserved: Buffer.from(`"first_observed":"`),
   lastObserved: Buffer.from(`","last_observed":"`),
   observedCount: Buffer.from(`","number_observed":`),
-  observedRefs: Buffer.from(`,"object_refs":`),
+  refs: Buffer.from(`,"object_refs":`),
   flowRef: Buffer.from(`,"object_refs":["`),
   labels: Buffer.from(`,"labels":`),
   extension: Buffer.from(`,"extensions":{"${extensionId}":`),
@@ -132,21 +132,21 @@ export class StixObjects {
     this.#sighted = Buffer.from(`"],"where_sighted_refs":["${issuer}"],"first_seen":"`);
   }
 
-  /** Begins a line, with room for `text` and the usual pieces, up to the object's own properties. */
-  #begin({ beginning }: Kind<string>, id: StixId, stamp: Buffer, text: string): void {
-    this.lines.begin(text);
+  /** Begins a line, with room for the usual pieces and so many bytes, up to the object's own properties. */
+  #begin({ beginning }: Kind<string>, id: StixId, stamp: Buffer, bytes: number): void {
+    this.lines.begin(bytes);
     this.lines.piece(beginning);
-    this.lines.ascii(id);
+    this.lines.id(id);
     this.lines.piece(stamp);
   }
 
   /** A domain or relationship object: `key` names it among those of its type in the slice, `own` is the JSON of its properties, braces off. */
   #versioned<Type extends SliceObject["type"]>(of: Kind<Type>, key: string, own: string): StixId<Type> {
     const id = of.id(key);
-    this.#begin(of, id, this.#stamp, own);
+    this.#begin(of, id, this.#stamp, mostBytes(own));
     this.lines.text(own);
     this.lines.piece(pieces.end);
-    this.lines.end(id);
+    this.lines.end();
     return id;
   }
 
@@ -157,10 +157,10 @@ export class StixObjects {
   #observable<Type extends CyberObservable["type"]>(of: Kind<Type>, contributing: string, others = ""): StixId<Type> {
     const id = of.id(contributing);
     const own = contributing.slice(1, -1) + others;
-    this.#begin(of, id, this.#marking, own);
+    this.#begin(of, id, this.#marking, mostBytes(own));
     this.lines.text(own);
     this.lines.piece(pieces.end);
-    this.lines.end(id);
+    this.lines.end();
     return id;
   }
 
@@ -218,16 +218,11 @@ export class StixObjects {
     const shared = Buffer.from(`","${source}"],"extensions":{"${extensionId}":${extension}}}`);
     return (exemplar: Exemplar, service: string | undefined): void => {
       const flow = this.connection(source, exemplar, service);
-      const id = this.#observation(
-        `${rowId}\u001f${flow}`,
-        { first: exemplar.instant, last: exemplar.instant },
-        1,
-        extension,
-      );
+      this.#observation(`${rowId}\u001f${flow}`, { first: exemplar.instant, last: exemplar.instant }, 1, extension);
       lines.piece(pieces.flowRef);
       lines.ascii(flow);
       lines.piece(shared);
-      lines.end(id);
+      lines.end();
     };
   }
 
@@ -235,7 +230,7 @@ export class StixObjects {
   #observation(key: string, { first, last }: Span, count: number, text: string): StixId<"observed-data"> {
     const { lines } = this;
     const id = this.#kinds.observed.id(key);
-    this.#begin(this.#kinds.observed, id, this.#stamp, text);
+    this.#begin(this.#kinds.observed, id, this.#stamp, mostBytes(text));
     const firstText = instantText(first);
     lines.piece(pieces.firstObserved);
     lines.ascii(firstText);
@@ -257,7 +252,7 @@ export class StixObjects {
   ): StixId<"observed-data"> {
     const { lines } = this;
     const id = this.#observation(key, span, count, extension);
-    lines.piece(pieces.observedRefs);
+    lines.piece(pieces.refs);
     lines.ascii(listJson(refs));
     if (labels !== undefined) {
       lines.piece(pieces.labels);
@@ -266,7 +261,7 @@ export class StixObjects {
     lines.piece(pieces.extension);
     lines.text(extension);
     lines.piece(pieces.extensionEnd);
-    lines.end(id);
+    lines.end();
     return id;
   }
 
@@ -280,7 +275,7 @@ export class StixObjects {
   ): StixId<"sighting"> {
     const { lines } = this;
     const id = this.#kinds.sighting.id(key);
-    this.#begin(this.#kinds.sighting, id, this.#stamp, "");
+    this.#begin(this.#kinds.sighting, id, this.#stamp, 0);
     lines.piece(pieces.sightingOf);
     lines.ascii(indicator);
     lines.piece(pieces.sightingObserved);
@@ -292,7 +287,7 @@ export class StixObjects {
     lines.piece(pieces.sightingCount);
     lines.ascii(counted(count));
     lines.piece(pieces.end);
-    lines.end(id);
+    lines.end();
     return id;
   }
 
@@ -315,9 +310,17 @@ export class StixObjects {
     return this.#versioned(this.#kinds.indicator, value, JSON.stringify(whole).slice(1, -1));
   }
 
-  /** What refers to all of a part: `refs` by themselves, since stringifying thousands takes its time. */
-  grouping(key: string, body: Omit<SliceBody<Grouping>, "object_refs">, refs: Iterable<StixId>): StixId<"grouping"> {
-    const own = `${JSON.stringify(body).slice(1, -1)},"object_refs":${listJson(refs)}`;
-    return this.#versioned(this.#kinds.grouping, key, own);
+  /** What refers to all of a part: `items` of a JSON array, as they are, since stringifying thousands takes its time. */
+  grouping(key: string, body: Omit<SliceBody<Grouping>, "object_refs">, items: Uint8Array): void {
+    const { lines } = this;
+    const own = JSON.stringify(body).slice(1, -1);
+    const { grouping } = this.#kinds;
+    this.#begin(grouping, grouping.id(key), this.#stamp, mostBytes(own) + items.length);
+    lines.text(own);
+    lines.piece(pieces.refs);
+    lines.ascii("[");
+    lines.piece(items);
+    lines.ascii("]}");
+    lines.end();
   }
 }

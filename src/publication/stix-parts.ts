@@ -13,7 +13,7 @@ import { commonObjects } from "./stix-common.ts";
 import { type IdOf, sliceIds } from "./stix-ids.ts";
 import { lineEnd, type ObjectLines } from "./stix-lines.ts";
 import { StixObjects } from "./stix-objects.ts";
-import type { StixId } from "./stix-types.ts";
+import { PartIds } from "./stix-part-ids.ts";
 import { storeWhole } from "./whole-artifact.ts";
 
 /** Media type of the uncompressed file. @see STIX 2.1 §8, TAXII 2.1 §1.6.8 */
@@ -52,7 +52,7 @@ export class StixParts {
   /** The part being filled, and the ids in it; empty where none is. */
   #content = Buffer.allocUnsafeSlow(contentBytes);
   #filled = 0;
-  #ids = new Set<StixId>();
+  readonly #ids = new PartIds();
 
   constructor(context: RenderContext, kind: PartKind) {
     this.#context = context;
@@ -93,10 +93,10 @@ export class StixParts {
   }
 
   /** Is there room for the objects of these lines? */
-  #fits({ ids }: ObjectLines, from: number, to: number): boolean {
+  #fits(lines: ObjectLines, from: number, to: number): boolean {
     if (this.#ids.size + (to - from) <= this.#room) return true;
-    const fresh = new Set<StixId>();
-    for (const id of ids.slice(from, to)) if (!this.#ids.has(id)) fresh.add(id);
+    const fresh = new PartIds();
+    for (let line = from; line < to; line++) if (!lines.isIn(line, this.#ids)) lines.addId(line, fresh);
     return this.#ids.size + fresh.size <= this.#room;
   }
 
@@ -106,9 +106,7 @@ export class StixParts {
     // Lines are copied together up to one that is there.
     let start = from;
     for (let line = from; line < to; line++) {
-      const id = lines.ids[line];
-      const known = this.#ids.size;
-      if (id === undefined || this.#ids.add(id).size > known) continue;
+      if (lines.addId(line, this.#ids)) continue;
       this.#write(lines.bytes(start, line));
       start = line + 1;
     }
@@ -142,7 +140,7 @@ export class StixParts {
     this.#stored.push(this.#store(this.#content, this.#filled));
     this.#content = this.#spare.pop() ?? Buffer.allocUnsafeSlow(contentBytes);
     this.#filled = 0;
-    this.#ids = new Set();
+    this.#ids.clear();
     // What threads finished while the part was filled goes on.
     await setImmediate();
     await this.#stored.at(-partsInFlight);
@@ -175,7 +173,7 @@ export class StixParts {
     const body = { name, description, context: "suspicious-activity" } as const;
     const { lines } = this.#objects;
     lines.clear();
-    this.#objects.grouping(key, body, this.#ids);
+    this.#objects.grouping(key, body, this.#ids.items);
     return lines.bytes(0, 1).subarray(0, -lineEnd.length);
   }
 
