@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { constants, crc32, deflateRaw } from "node:zlib";
 import { SpampotsError } from "../errors.ts";
+import { gzipOptions, hideSystem } from "./gzip.ts";
 import type { RenderedArtifact } from "./render.ts";
 
 /** Bytes of content in a block: enough that what a block can't refer back to costs nothing to speak of. */
@@ -22,22 +23,10 @@ const blockBytes = 1 << 20;
 /** Blocks on their way: as many as Node's pool has threads. */
 const mostPending = 4;
 
-/** Level 3: at 0.9x the speed of level 1 a twentieth smaller; level 6 halves the speed for another twentieth. */
-export const gzipOptions = { level: 3, memLevel: 9 };
-
 /** Room for what a block comes to, whatever it holds, so that it comes back in one piece. */
 const mostCompressed = (bytes: number) => bytes + (bytes >> 8) + 1024;
 
 const compress = promisify(deflateRaw);
-
-/** Place of the byte that names the operating system, and its value for "unknown". */
-const [systemOffset, unknownSystem] = [9, 0xff];
-
-/** The beginning of a gzip file, in place, without the name of the operating system. */
-export function hideSystem<Bytes extends Uint8Array>(beginning: Bytes): Bytes {
-  beginning[systemOffset] = unknownSystem;
-  return beginning;
-}
 
 /** ID1, ID2, method deflate, no flags, no time, no extra flags, system. */
 const memberHeader = hideSystem(Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0));

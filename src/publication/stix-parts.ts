@@ -6,8 +6,12 @@
  * @see STIX 2.1 §4.4 (grouping), §8 (bundle)
  */
 import { rm } from "node:fs/promises";
+import { extname } from "node:path";
 import { setImmediate } from "node:timers/promises";
+import { Workers } from "../workers.ts";
 import { instantText } from "./cells.ts";
+import type { PackAnswer, PackWork } from "./pack-thread.ts";
+import { type Packed, pack } from "./packed.ts";
 import { fileStem, type RenderContext, type RenderedArtifact } from "./render.ts";
 import { commonObjects } from "./stix-common.ts";
 import { type IdOf, sliceIds } from "./stix-ids.ts";
@@ -22,11 +26,11 @@ export const stixMediaType = "application/stix+json;version=2.1";
 /** Objects of a part, all included. */
 const partObjects = 5_000;
 
-/**
- * Full parts that may be on their way to disk while the next is filled. Each takes some turns of the event loop, which
- * turns once a part: with fewer, filling would wait for files.
- */
-const partsInFlight = 8;
+/** Parts that are worth no threads: their start takes longer than to pack these. */
+const partsAlone = 3;
+
+/** Full parts that may be on their way to disk, for each thread, while the next is filled: bounds memory. */
+const partsInFlight = 4;
 
 /** Memory for a part's content to begin with; most need three quarters of it. */
 const contentBytes = 1 << 22;
@@ -48,9 +52,10 @@ export class StixParts {
   readonly #room: number;
   readonly #stored: Promise<RenderedArtifact>[] = [];
   /** Memory of stored parts, to be filled again. */
-  readonly #spare: Buffer<ArrayBuffer>[] = [];
+  readonly #spare: ArrayBuffer[] = [];
+  #threads: Workers<PackWork, PackAnswer> | undefined;
   /** The part being filled, and the ids in it; empty where none is. */
-  #content = Buffer.allocUnsafeSlow(contentBytes);
+  #content = Buffer.from(new ArrayBuffer(contentBytes));
   #filled = 0;
   readonly #ids = new PartIds();
 
@@ -82,7 +87,9 @@ export class StixParts {
   /** Writes what is left and gives the finished parts in order; none where no group came. @throws SpampotsError `disk-failed` */
   async finish(): Promise<readonly RenderedArtifact[]> {
     await this.#close();
-    return Promise.all(this.#stored);
+    const parts = await Promise.all(this.#stored);
+    await this.#threads?.close();
+    return parts;
   }
 
   /** Deletes the parts. Never throws. */
@@ -90,6 +97,7 @@ export class StixParts {
     for (const outcome of await Promise.allSettled(this.#stored)) {
       if (outcome.status === "fulfilled") await rm(outcome.value.path, { force: true }).catch(() => undefined);
     }
+    await this.#threads?.close();
   }
 
   /** Is there room for the objects of these lines? */
@@ -116,7 +124,7 @@ export class StixParts {
   #write(bytes: Uint8Array): void {
     const most = this.#filled + bytes.length;
     if (most > this.#content.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(most, this.#content.length * 2));
+      const larger = Buffer.from(new ArrayBuffer(Math.max(most, this.#content.length * 2)));
       this.#content.copy(larger, 0, 0, this.#filled);
       this.#content = larger;
     }
@@ -137,28 +145,44 @@ export class StixParts {
     if (this.#filled === 0) return;
     this.#write(this.#grouping());
     this.#write(ending);
-    this.#stored.push(this.#store(this.#content, this.#filled));
-    this.#content = this.#spare.pop() ?? Buffer.allocUnsafeSlow(contentBytes);
+    const stored = this.#store(this.#content, this.#filled);
+    // Whoever awaits it meets the error; until then it isn't an unhandled one.
+    stored.catch(() => undefined);
+    this.#stored.push(stored);
+    this.#content = Buffer.from(this.#spare.pop() ?? new ArrayBuffer(contentBytes));
     this.#filled = 0;
     this.#ids.clear();
     // What threads finished while the part was filled goes on.
     await setImmediate();
-    await this.#stored.at(-partsInFlight);
+    await this.#stored.at(-partsInFlight * this.#context.threads);
   }
 
-  #store(content: Buffer<ArrayBuffer>, filled: number): Promise<RenderedArtifact> {
-    const number = String(this.#part).padStart(4, "0");
-    const name = `${fileStem(this.#context)}_${this.#kind}-${number}.stix.json.gz`;
-    const facts = { objects: this.#common.length + this.#ids.size + 1, part: this.#part };
-    const stored = storeWhole(
-      this.#context.folder,
-      { name, mediaType: stixMediaType },
-      content.subarray(0, filled),
-      facts,
-    );
-    // Whoever awaits it meets the error; until then it isn't an unhandled one.
-    stored.then(() => this.#spare.push(content)).catch(() => undefined);
-    return stored;
+  async #store(content: Buffer<ArrayBuffer>, filled: number): Promise<RenderedArtifact> {
+    const part = this.#part;
+    const name = `${fileStem(this.#context)}_${this.#kind}-${String(part).padStart(4, "0")}.stix.json.gz`;
+    const facts = { objects: this.#common.length + this.#ids.size + 1, part };
+    const packed = await this.#pack(content, filled);
+    return storeWhole(this.#context.folder, { name, mediaType: stixMediaType }, packed, facts);
+  }
+
+  async #pack(content: Buffer<ArrayBuffer>, filled: number): Promise<Packed> {
+    if (this.#part <= partsAlone || this.#context.threads === 1) {
+      const packed = pack(content.subarray(0, filled));
+      this.#spare.push(content.buffer);
+      return packed;
+    }
+    const { packed, memory } = await this.#thread().ask({ memory: content.buffer, bytes: filled }, [content.buffer]);
+    this.#spare.push(memory);
+    return packed;
+  }
+
+  #thread(): Workers<PackWork, PackAnswer> {
+    this.#threads ??= new Workers(new URL(`./pack-thread${extname(import.meta.url)}`, import.meta.url), {
+      // The caller's own fills parts meanwhile.
+      count: this.#context.threads - 1,
+      youngMb: 4,
+    });
+    return this.#threads;
   }
 
   /** What refers to all objects of the part; the last one, so without a comma. */

@@ -42,6 +42,52 @@ test("many parts at once keep their order and their contents, and say what they 
   assert.equal(new Set(parts.map(({ contentSha256 }) => contentSha256)).size, parts.length);
 });
 
+test("parts that threads pack are those that the caller's own packs", async (t) => {
+  const rendered = async (threads: number) => {
+    const context = { ...contextOf("source-day", await temporaryFolder(t)), threads };
+    const parts = await render(stixRenderer(context), context.columns, madeRows["source-day"](12_000), [4096]);
+    return Promise.all(parts.map(async ({ path, ...part }) => ({ ...part, file: await readFile(path, "latin1") })));
+  };
+  const alone = await rendered(1);
+  assert.ok(alone.length > 10, `${alone.length} parts`);
+  assert.deepEqual(await rendered(3), alone);
+});
+
+test("a part that threads pack and the disk doesn't take fails the slice", async (t) => {
+  const folder = await temporaryFolder(t);
+  const context = { ...contextOf("source-day", folder), threads: 2 };
+  const foreign = "spam-sources_2026-W46_tlp-amber_part-0009.stix.json.gz";
+  await writeFile(join(folder, foreign), "foreign");
+  const renderer = stixRenderer(context);
+  await assert.rejects(render(renderer, context.columns, madeRows["source-day"](12_000)), {
+    code: "disk-failed",
+    facts: { path: join(folder, foreign) },
+  });
+  await renderer.abort();
+  assert.deepEqual(await readdir(folder), [foreign]);
+});
+
+test("a key whose objects fill several parts is in each with what it shares, and no id comes twice", async (t) => {
+  const context = contextOf("source-day", await temporaryFolder(t));
+  const exemplars = Array.from({ length: 9000 }, (_, n) => [week.start + (n % 8000) * 1000, 1 + (n % 8000), 1080]);
+  const rows = [{ key: "k", cells: { source_ip: "203.0.113.7", abused_port: 1080, service: "http", exemplars } }];
+  const parts = await render(stixRenderer(context), context.columns, rows);
+  assert.equal(parts.length, 4);
+  for (const part of parts) {
+    const objects: readonly { readonly id: string; readonly type: string; readonly object_refs?: readonly string[] }[] =
+      JSON.parse(await contentOf(part)).objects;
+    assert.ok(objects.length <= 5000);
+    const ids = objects.map(({ id }) => id);
+    assert.equal(new Set(ids).size, ids.length);
+    assert.equal(objects.filter(({ type }) => type === "ipv4-addr").length, 1);
+    const others = objects.slice(0, -1).filter(({ type }) => !/^(identity|marking-|extension-)/.test(type));
+    assert.deepEqual(
+      objects.at(-1)?.object_refs,
+      others.map(({ id }) => id),
+    );
+  }
+});
+
 test("a part may be larger than the memory it begins with", async (t) => {
   const context = contextOf("capture", await temporaryFolder(t));
   const subject = "免費試用".repeat(500);
@@ -79,12 +125,13 @@ test("a part that fits only half onto the disk is not left there", {
   skip: process.platform === "win32",
 }, async (t) => {
   const folder = await temporaryFolder(t);
-  const module = JSON.stringify(new URL("../../src/publication/whole-artifact.ts", import.meta.url).href);
+  const module = (name: string) => JSON.stringify(new URL(`../../src/publication/${name}.ts`, import.meta.url).href);
   const program = `
     import { randomBytes } from "node:crypto";
-    import { storeWhole } from ${module};
+    import { storeWhole } from ${module("whole-artifact")};
+    import { pack } from ${module("packed")};
     const naming = { name: "part", mediaType: "text/plain" };
-    const failure = await storeWhole(${JSON.stringify(folder)}, naming, randomBytes(1 << 20), {}).catch((error) => error);
+    const failure = await storeWhole(${JSON.stringify(folder)}, naming, pack(randomBytes(1 << 20)), {}).catch((error) => error);
     console.log(failure.code, failure.cause?.code);`;
   // Files of at most 128 blocks, of half or one KiB by shell: the first write comes through in part.
   const limited = ["-c", `ulimit -f 128; exec "$0" --input-type=module -e "$1"`, process.execPath, program];
