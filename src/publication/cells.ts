@@ -31,10 +31,16 @@ function clockBySecond(second: number): string {
   return text;
 }
 
+/** The last instant that was asked for, and its text: objects say one instant several times. */
+let [lastInstant, lastText] = [Number.NaN, ""];
+
 /** `2026-11-10T03:12:44Z`: whole seconds, the fraction cut off. */
 export function instantText(instant: number): string {
+  if (instant === lastInstant) return lastText;
   const day = Math.floor(instant / dayMs);
-  return dayByNumber(day) + clockBySecond(Math.floor((instant - day * dayMs) / 1000));
+  lastText = dayByNumber(day) + clockBySecond(Math.floor((instant - day * dayMs) / 1000));
+  lastInstant = instant;
+  return lastText;
 }
 
 /** `2026-11-10` of the UTC day that holds `instant`. */

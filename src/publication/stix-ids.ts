@@ -44,12 +44,18 @@ function shaper<Type extends string>(type: Type, version: 4 | 5): (hex: string) 
 /** Ids by the digest of `start` and a name in UTF-8. */
 function idsBy<Type extends string>(algorithm: "sha1" | "sha256", start: Buffer, shape: (hex: string) => StixId<Type>) {
   let bytes = Buffer.concat([start, Buffer.alloc(1024)]);
+  // Its beginnings by their lengths, of which there are few: an object a digest is more garbage than all else of an id.
+  let beginnings: Buffer[] = [];
   return (name: string): StixId<Type> => {
     // Three bytes of UTF-8 hold any UTF-16 code unit.
     const most = start.length + name.length * 3;
-    if (most > bytes.length) bytes = Buffer.concat([start, Buffer.alloc(most)]);
+    if (most > bytes.length) {
+      bytes = Buffer.concat([start, Buffer.alloc(most)]);
+      beginnings = [];
+    }
     const end = start.length + bytes.write(name, start.length);
-    return shape(hash(algorithm, bytes.subarray(0, end), "hex"));
+    beginnings[end] ??= bytes.subarray(0, end);
+    return shape(hash(algorithm, beginnings[end], "hex"));
   };
 }
 
