@@ -24,19 +24,8 @@ for (const char of ".-_:") classes[char.charCodeAt(0)] = joiner;
 /** All bits for a hexadecimal digit, none for anything else: counts digits in a row without a branch. */
 const digitMask = Int8Array.from(classes, (kind) => ((kind & hexDigit) === 0 ? 0 : -1));
 
-/**
- * The same for stretches of digits and joiners, the only places an address can stand in: each byte adds to a count of
- * digits in a row (low byte) and of joiners (all above), then a mask takes off what the byte has ended.
- */
-const joinerCount = 0x100;
-const stretchCount = Uint16Array.from(classes, (kind) =>
-  (kind & hexDigit) !== 0 ? 1 : kind === joiner ? joinerCount : 0,
-);
-const stretchMask = Int32Array.from(classes, (kind) =>
-  (kind & hexDigit) !== 0 ? -1 : kind === joiner ? -joinerCount : 0,
-);
-/** Every form has two joiners or eight digits in a row. */
-const mayBeAddress = ~(2 * joinerCount - 1) | 8;
+/** Characters of `1.2.3.4`: no form of an IPv4 address has fewer. */
+const shortestIpv4 = 7;
 
 const dash = 45;
 const dot = 46;
@@ -55,6 +44,8 @@ export class AddressForms {
   /** First groups of {@link #ipv6}: most groups in a text fail here, before any set is asked. */
   readonly #firstGroups = new Uint8Array(65_536);
   readonly #groups = new Uint16Array(8);
+  /** No form of an address has fewer characters. */
+  #shortest = shortestIpv4;
 
   /** Last four numbers as octets, read as decimal and as octal where they begin with 0, and how many of them count. */
   readonly #decimal = { octets: 0, count: 0 };
@@ -87,27 +78,28 @@ export class AddressForms {
       } else if (ipv6Groups(address, this.#groups)) {
         this.#ipv6.add(String.fromCharCode(...this.#groups));
         this.#firstGroups[this.#groups[0] ?? 0] = 1;
+        // A single zero group, which the normal form writes, may be left out as well.
+        this.#shortest = Math.min(this.#shortest, address.length - 1);
       }
     }
   }
 
-  /** Says whether one of the addresses stands in the bytes. */
-  found(bytes: Uint8Array): boolean {
+  /**
+   * Says whether one of the addresses stands in the bytes from `start` to before `end`, next to which no digit or joiner
+   * stands. An address is a stretch of nothing but digits and joiners, so the search leaps by as many bytes as the shortest
+   * has: each such stretch is stepped on.
+   */
+  found(bytes: Uint8Array, start = 0, end = bytes.length): boolean {
     this.#numberEnd = nowhere;
     this.#wordEnd = nowhere;
-    const length = bytes.length;
-    let counts = 0;
-    for (let at = 0; at < length; at += 1) {
-      const byte = bytes[at] ?? 0;
-      counts = (counts + (stretchCount[byte] ?? 0)) & (stretchMask[byte] ?? 0);
-      if ((counts & mayBeAddress) === 0) continue;
-      let start = at;
-      while (start > 0 && classes[bytes[start - 1] ?? 0] !== 0) start -= 1;
-      let end = at + 1;
-      while (end < length && classes[bytes[end] ?? 0] !== 0) end += 1;
-      if (this.#stretchFound(bytes, start, end)) return true;
-      counts = 0;
-      at = end;
+    const shortest = this.#shortest;
+    for (let at = start + shortest - 1; at < end; at += shortest) {
+      if (classes[bytes[at] ?? 0] === 0) continue;
+      let first = at;
+      while (first > start && classes[bytes[first - 1] ?? 0] !== 0) first -= 1;
+      at += 1;
+      while (at < end && classes[bytes[at] ?? 0] !== 0) at += 1;
+      if (at - first >= shortest && this.#stretchFound(bytes, first, at)) return true;
     }
     return false;
   }

@@ -57,29 +57,28 @@ export class Needles<Note> {
     this.#byHead.set(window, lengths.set(text.length, needlesOfLength));
   }
 
-  /** Says whether a needle stands in the bytes in a place that `fits`. */
-  found(bytes: Buffer, fits: Fits<Note>): boolean {
+  /** Says whether a needle stands in the bytes from `from` to before `to` in a place that `fits`. */
+  found(bytes: Uint8Array, fits: Fits<Note>, from = 0, to = bytes.length): boolean {
     if (this.#byHead.size === 0) return false;
     const leaps = this.#leaps;
     const shift = this.#shift;
-    const length = bytes.length;
-    for (let end = this.#head; end <= length; ) {
+    for (let end = from + this.#head; end <= to; ) {
       const window =
         ((folded[bytes[end - 4] ?? 0] ?? 0) << 24) |
         ((folded[bytes[end - 3] ?? 0] ?? 0) << 16) |
         ((folded[bytes[end - 2] ?? 0] ?? 0) << 8) |
         (folded[bytes[end - 1] ?? 0] ?? 0);
       const leap = leaps[Math.imul(window, factor) >>> shift] ?? 0;
-      if (leap === 0 && this.#beginsAt(bytes, end - this.#head, window, fits)) return true;
+      if (leap === 0 && this.#beginsAt(bytes, end - this.#head, to, window, fits)) return true;
       end += leap === 0 ? 1 : leap;
     }
     return false;
   }
 
-  #beginsAt(bytes: Buffer, start: number, window: number, fits: Fits<Note>): boolean {
+  #beginsAt(bytes: Uint8Array, start: number, to: number, window: number, fits: Fits<Note>): boolean {
     for (const [length, needles] of this.#byHead.get(window) ?? []) {
       const end = start + length;
-      if (end > bytes.length) continue;
+      if (end > to) continue;
       const note = needles.get(foldedText(bytes, start, end));
       if (note !== undefined && fits(start, end, note)) return true;
     }
@@ -93,6 +92,8 @@ const longestHead = 128;
 /** Spreads four bytes over the slots: 2^32 divided by the golden ratio. */
 const factor = 0x9e3779b1;
 
-function foldedText(bytes: Buffer, start: number, end: number): string {
-  return bytes.toString("latin1", start, end).toLowerCase();
+function foldedText({ buffer, byteOffset }: Uint8Array, start: number, end: number): string {
+  return Buffer.from(buffer, byteOffset + start, end - start)
+    .toString("latin1")
+    .toLowerCase();
 }

@@ -19,8 +19,13 @@ import { Needles, shortestNeedle } from "./probe-needles.ts";
 export interface SensorPatterns {
   /** Says whether the text holds an address or a name of a sensor. `encoded` is the same in UTF-8, where that is at hand. */
   hits(text: string, encoded?: Buffer): boolean;
-  /** The same for bytes in ASCII or any charset that keeps ASCII, from `start` to before `end`; all of them if not given. */
-  hitsBytes(bytes: Uint8Array, start?: number, end?: number): boolean;
+  /** The same for bytes in ASCII or any charset that keeps ASCII. */
+  hitsBytes(bytes: Uint8Array): boolean;
+  /**
+   * The same for ASCII without percent signs, from `start` to before `end`: a stretch of bytes that begins and ends with
+   * characters that are in no address and no name, such as quotes.
+   */
+  hitsStretch(bytes: Uint8Array, start: number, end: number): boolean;
 }
 
 const percentSign = 37;
@@ -48,6 +53,7 @@ export function sensorPatterns(sensors: readonly Sensor[]): SensorPatterns {
       throw new SpampotsError("bad-configuration", "A name of a sensor is so short that it stands in any text.");
     }
   }
+  const isEmpty = addresses.size + names.size === 0;
   const forms = new AddressForms(addresses);
   const encoded = [...addresses, ...names].flatMap(base64Forms);
   const needles = new Needles<"name" | "base64">([
@@ -55,20 +61,24 @@ export function sensorPatterns(sensors: readonly Sensor[]): SensorPatterns {
     ...encoded.map((form) => [form, "base64"] as const),
   ]);
 
-  const found = (bytes: Buffer): boolean =>
-    forms.found(bytes) ||
-    needles.found(bytes, (start, end, kind) =>
-      kind === "name" ? standsAlone(bytes, start, end) : decodings(bytes, start, end).some(foundPlain),
+  const found = (bytes: Uint8Array, start: number, end: number): boolean =>
+    forms.found(bytes, start, end) ||
+    needles.found(
+      bytes,
+      (first, last, kind) =>
+        kind === "name" ? standsAlone(bytes, first, last) : decodings(bytes, first, last).some(foundPlain),
+      start,
+      end,
     );
   // What was base64 isn't decoded again: one layer of it is enough.
   const foundPlain = (bytes: Buffer): boolean =>
     forms.found(bytes) || needles.found(bytes, (start, end, kind) => kind === "name" && standsAlone(bytes, start, end));
 
   const hitsBuffer = (bytes: Buffer): boolean => {
-    if (addresses.size + names.size === 0) return false;
+    if (isEmpty) return false;
     let layer: Buffer | undefined = bytes;
     for (let round = 0; round <= percentRounds && layer !== undefined; round += 1) {
-      if (found(layer)) return true;
+      if (found(layer, 0, layer.length)) return true;
       layer = percentDecoded(layer);
     }
     return false;
@@ -84,9 +94,9 @@ export function sensorPatterns(sensors: readonly Sensor[]): SensorPatterns {
     const plainer = isAscii ? text.replace(defanged, ".") : folded(text);
     return plainer !== text && hitsBuffer(Buffer.from(plainer));
   };
-  const hitsBytes = (bytes: Uint8Array, start = 0, end = bytes.length) =>
-    hitsBuffer(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start));
-  return { hits, hitsBytes };
+  const hitsBytes = ({ buffer, byteOffset, length }: Uint8Array) => hitsBuffer(Buffer.from(buffer, byteOffset, length));
+  const hitsStretch = (bytes: Uint8Array, start: number, end: number) => !isEmpty && found(bytes, start, end);
+  return { hits, hitsBytes, hitsStretch };
 }
 
 /** Longer texts are searched as they are alone: folding costs memory several times theirs. */
@@ -112,7 +122,7 @@ function spellings(name: string): string[] {
 }
 
 /** No letter or digit of ASCII goes on before `start` or from `end` on. */
-function standsAlone(bytes: Buffer, start: number, end: number): boolean {
+function standsAlone(bytes: Uint8Array, start: number, end: number): boolean {
   return !isAlphanumeric(bytes[start - 1]) && !isAlphanumeric(bytes[end]);
 }
 
@@ -133,12 +143,12 @@ function base64Forms(text: string): Buffer[] {
 }
 
 /** The base64 around a needle, decoded in all four ways that it may begin. */
-function decodings(bytes: Buffer, start: number, end: number): Buffer[] {
+function decodings(bytes: Uint8Array, start: number, end: number): Buffer[] {
   let first = start;
   while (first > 0 && first > start - context && isBase64(bytes[first - 1])) first -= 1;
   let last = end;
   while (last < bytes.length && last < end + context && isBase64(bytes[last])) last += 1;
-  const text = bytes.toString("latin1", first, last);
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset + first, last - first).toString("latin1");
   return [0, 1, 2, 3].map((skip) => Buffer.from(text.slice(skip), "base64"));
 }
 

@@ -24,18 +24,7 @@ import {
   structureCells,
 } from "./row.ts";
 import { RowBuffer } from "./row-buffer.ts";
-import { SpanMemo } from "./span-memo.ts";
-
-/** A piece of a line as it is written into rows, and the economy it tells. */
-interface Piece {
-  readonly cells: Uint8Array;
-  readonly economy: string | undefined;
-}
-
-interface Source extends Piece {
-  /** The address, which stands before the port. */
-  readonly address: Uint8Array;
-}
+import { SpanCells } from "./span-cells.ts";
 
 const greatestPort = 65_535;
 
@@ -50,23 +39,31 @@ function cellsOf(write: (to: RowBuffer) => void): Uint8Array {
   return scratch.copied();
 }
 
-const noRequest: Piece = { cells: cellsOf((to) => requestCells(to, undefined, undefined)), economy: undefined };
+const noRequest = cellsOf((to) => requestCells(to, undefined, undefined));
 const noAdvertisement = cellsOf((to) => advertisementCells(to, [], [], undefined));
 const noStructure = cellsOf((to) => structureCells(to, undefined));
 const end = cellsOf((to) => lastCells(to, false, undefined));
 const noCell = cellsOf((to) => to.text(undefined));
+const nothing = new Uint8Array(0);
 const handshakes = { true: cellsOf((to) => to.flag(true)), false: cellsOf((to) => to.flag(false)) };
 
 /** One for each thread. */
 export class PlainRows {
   readonly #attributes: Attributes;
-  readonly #patterns: Pick<SensorPatterns, "hits" | "hitsBytes">;
+  readonly #patterns: Pick<SensorPatterns, "hits" | "hitsStretch">;
   readonly #line = new PlainLine();
   readonly #recipients: PlainRecipients;
-  readonly #sources = new SpanMemo<Source>();
-  readonly #services = new SpanMemo<Uint8Array>();
-  readonly #requests = new SpanMemo<Piece>();
-  readonly #helos = new SpanMemo<Uint8Array>();
+  /** Cells of addresses, which stand before the port, and of their networks; noted is the economy. */
+  readonly #sources = new SpanCells();
+  readonly #services = new SpanCells();
+  /** Noted is the economy. */
+  readonly #requests = new SpanCells();
+  readonly #helos = new SpanCells();
+  /** Economies by their notes; the first is none. */
+  readonly #economies: (string | undefined)[] = [undefined];
+  /** The block's bytes, and the same to be read by words. */
+  #bytes: Uint8Array = nothing;
+  #view: DataView = new DataView(nothing.buffer);
   /** A day as it was written, and when it began. */
   readonly #day = new Uint8Array(dayLength);
   #dayStart = 0;
@@ -76,7 +73,7 @@ export class PlainRows {
   #unlearned: Uint8Array | undefined;
   readonly #targets: string[] = [];
 
-  constructor(attributes: Attributes, patterns: Pick<SensorPatterns, "hits" | "hitsBytes">) {
+  constructor(attributes: Attributes, patterns: Pick<SensorPatterns, "hits" | "hitsStretch">) {
     this.#attributes = attributes;
     this.#patterns = patterns;
     this.#recipients = new PlainRecipients(attributes, patterns.hits);
@@ -91,6 +88,10 @@ export class PlainRows {
   add(bytes: Uint8Array, at: number, number: number, rows: BlockRows, latest: number): number {
     const line = this.#line;
     this.#unlearned = undefined;
+    if (bytes !== this.#bytes) {
+      this.#bytes = bytes;
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    }
     if (!line.head(bytes, at) || !this.#mayBe()) return -1;
     return line.isMessage
       ? this.#addCapture(bytes, number, rows, latest)
@@ -113,32 +114,38 @@ export class PlainRows {
       this.#requests.clear();
       this.#era = era;
     }
-    if (this.#services.get(bytes, serviceStart, serviceEnd) === undefined) {
+    if (this.#services.find(this.#view, serviceStart, serviceEnd) === 0) {
       const cells = cellsOf((to) => serviceCells(to, record));
-      this.#services.set(bytes, serviceStart, serviceEnd, cells);
+      this.#services.set(this.#view, serviceStart, serviceEnd, cells);
     }
-    this.#learnSource(bytes, record.sourceIp, at);
-    if (record.request !== undefined) this.#learnRequest(bytes, record.request, at);
+    this.#learnSource(record.sourceIp, at);
+    if (record.request !== undefined) this.#learnRequest(record.request, at);
   }
 
-  #learnSource(bytes: Uint8Array, ip: string, at: number): void {
+  #learnSource(ip: string, at: number): void {
     const { ipStart, ipEnd } = this.#line;
-    if (this.#sources.get(bytes, ipStart, ipEnd) !== undefined) return;
+    if (this.#sources.find(this.#view, ipStart, ipEnd) !== 0) return;
     const network = this.#attributes.network(ip, at);
     const address = cellsOf((to) => to.text(ip));
     const cells = cellsOf((to) => networkCells(to, network));
-    this.#sources.set(bytes, ipStart, ipEnd, { address, cells, economy: network.economy });
+    this.#sources.set(this.#view, ipStart, ipEnd, address, { more: cells, note: this.#noteOf(network.economy) });
   }
 
   /** A request that names a sensor isn't remembered: its captures go the long way. */
-  #learnRequest(bytes: Uint8Array, request: ProxyRequest, at: number): void {
+  #learnRequest(request: ProxyRequest, at: number): void {
     const { requestStart, requestEnd } = this.#line;
     const { hits } = this.#patterns;
-    if (this.#requests.get(bytes, requestStart, requestEnd) !== undefined) return;
+    if (this.#requests.find(this.#view, requestStart, requestEnd) !== 0) return;
     if (hits(request.host ?? "") || hits(request.ip ?? "")) return;
     const network = request.ip === undefined ? undefined : this.#attributes.network(request.ip, at);
     const cells = cellsOf((to) => requestCells(to, request, network));
-    this.#requests.set(bytes, requestStart, requestEnd, { cells, economy: network?.economy });
+    this.#requests.set(this.#view, requestStart, requestEnd, cells, { note: this.#noteOf(network?.economy) });
+  }
+
+  /** Tables know some 250 economies. */
+  #noteOf(economy: string | undefined): number {
+    const known = this.#economies.indexOf(economy);
+    return known < 0 ? this.#economies.push(economy) - 1 : known;
   }
 
   /** Whether what the line says of itself may be so. */
@@ -170,10 +177,10 @@ export class PlainRows {
   #addRequest(bytes: Uint8Array, number: number, rows: BlockRows, latest: number): number {
     const line = this.#line;
     const connectedAt = this.#dayStart + line.connectedMs;
-    const source = this.#sources.get(bytes, line.ipStart, line.ipEnd);
-    const service = this.#services.get(bytes, line.serviceStart, line.serviceEnd);
-    const request = this.#requests.get(bytes, line.requestStart, line.requestEnd);
-    if (source === undefined || service === undefined || request === undefined) return this.#refuse(bytes);
+    const source = this.#sources.find(this.#view, line.ipStart, line.ipEnd);
+    const service = this.#services.find(this.#view, line.serviceStart, line.serviceEnd);
+    const request = this.#requests.find(this.#view, line.requestStart, line.requestEnd);
+    if (source === 0 || service === 0 || request === 0) return this.#refuse(bytes);
     if (!this.#isDay(bytes, line.connectedDay) || this.#attributes.era(connectedAt) !== this.#era)
       return this.#refuse(bytes);
     if (!this.#isDay(bytes, line.capturedDay) || line.capturedMs < line.connectedMs || connectedAt > latest) return -1;
@@ -194,17 +201,17 @@ export class PlainRows {
     const listStart = recipients.senderEnd < 0 ? -1 : afterSender(bytes, recipients.senderEnd);
     const listEnd = listStart < 0 ? -1 : recipients.read(bytes, listStart);
     if (listEnd < 0 || !line.tail(listEnd) || line.messageBytes > spoolBounds.count) return -1;
-    const source = this.#sources.get(bytes, line.ipStart, line.ipEnd);
-    const service = this.#services.get(bytes, line.serviceStart, line.serviceEnd);
-    const request =
-      line.requestStart === line.requestEnd ? noRequest : this.#requests.get(bytes, line.requestStart, line.requestEnd);
-    if (source === undefined || service === undefined || request === undefined) return this.#refuse(bytes);
+    const source = this.#sources.find(this.#view, line.ipStart, line.ipEnd);
+    const service = this.#services.find(this.#view, line.serviceStart, line.serviceEnd);
+    const asksNothing = line.requestStart === line.requestEnd;
+    const request = asksNothing ? 0 : this.#requests.find(this.#view, line.requestStart, line.requestEnd);
+    if (source === 0 || service === 0 || (request === 0 && !asksNothing)) return this.#refuse(bytes);
     const connectedAt = this.#dayStart + line.connectedMs;
     const at = this.#dayStart + line.capturedMs;
     if (!this.#isDay(bytes, line.capturedDay) || this.#attributes.era(at) !== this.#era) return this.#refuse(bytes);
     if (!this.#isDay(bytes, line.connectedDay) || at < connectedAt || at > latest) return -1;
     const helo = this.#helo(bytes);
-    if (helo === undefined || this.#patterns.hitsBytes(bytes, senderStart - 1, listEnd)) return -1;
+    if (helo < 0 || this.#patterns.hitsStretch(bytes, senderStart - 1, listEnd)) return -1;
     rows.count("lines");
     rows.count("captures");
     rows.capture(at);
@@ -212,16 +219,18 @@ export class PlainRows {
     this.#connectionCells(to, bytes, number, connectedAt, at, source, service, request);
     to.cells(line.handshake ? handshakes.true : handshakes.false);
     to.cells(handshakes.false);
-    to.cells(helo);
+    if (helo === 0) to.text(undefined);
+    else to.copy(this.#helos.bytes, this.#helos.start(helo), this.#helos.end(helo));
     to.cells(sender?.nameBytes ?? noCell);
     recipients.cells(to);
-    this.#targetCells(to, request.economy);
+    this.#targetCells(to, asksNothing ? undefined : this.#economies[this.#requests.note(request)]);
     to.cells(noAdvertisement);
     sizeCells(to, line.messageBytes < 0 ? undefined : line.messageBytes);
     to.cells(noStructure);
     to.cells(end);
-    if (line.handshake && source.economy !== undefined) rows.concern(at, "source", source.economy);
-    for (const economy of this.#targets) rows.concern(at, "target", economy);
+    const economy = this.#economies[this.#sources.note(source)];
+    if (line.handshake && economy !== undefined) rows.concern(at, "source", economy);
+    for (const target of this.#targets) rows.concern(at, "target", target);
     return line.at;
   }
 
@@ -231,21 +240,23 @@ export class PlainRows {
     number: number,
     connectedAt: number,
     at: number,
-    source: Source,
-    service: Uint8Array,
-    request: Piece,
+    source: number,
+    service: number,
+    request: number,
   ): void {
     const line = this.#line;
+    const sources = this.#sources;
     to.integer(number);
     to.span(bytes, line.idStart, line.idEnd);
     to.span(bytes, line.sessionStart, line.sessionEnd);
     to.integer(connectedAt);
     to.integer(at);
-    to.cells(source.address);
+    to.copy(sources.bytes, sources.start(source), sources.middle(source));
     to.integer(line.sourcePort);
-    to.cells(source.cells);
-    to.cells(service);
-    to.cells(request.cells);
+    to.copy(sources.bytes, sources.middle(source), sources.end(source));
+    to.copy(this.#services.bytes, this.#services.start(service), this.#services.end(service));
+    if (request === 0) to.cells(noRequest);
+    else to.copy(this.#requests.bytes, this.#requests.start(request), this.#requests.end(request));
   }
 
   /** Cells of the economies that are concerned as targets, and of the recipients of each. */
@@ -269,16 +280,17 @@ export class PlainRows {
     this.#recipients.economyCell(to);
   }
 
-  /** The cell of the greeting; `undefined` where it names a sensor or is cut. */
-  #helo(bytes: Uint8Array): Uint8Array | undefined {
+  /** Entry of the greeting's cell, 0 for none; less than 0 where it names a sensor or is cut. */
+  #helo(bytes: Uint8Array): number {
     const { heloStart, heloEnd } = this.#line;
-    const known = this.#helos.get(bytes, heloStart, heloEnd);
-    if (known !== undefined) return known;
-    if (heloEnd - heloStart > spoolBounds.helo) return undefined;
+    if (heloStart === heloEnd) return 0;
+    const known = this.#helos.find(this.#view, heloStart, heloEnd);
+    if (known !== 0) return known;
+    if (heloEnd - heloStart > spoolBounds.helo) return -1;
     const text = Buffer.from(bytes.buffer, bytes.byteOffset + heloStart, heloEnd - heloStart).toString("latin1");
-    if (this.#patterns.hits(text)) return undefined;
+    if (this.#patterns.hits(text)) return -1;
     const cell = cellsOf((to) => to.text(text.toLowerCase()));
-    this.#helos.set(bytes, heloStart, heloEnd, cell);
-    return cell;
+    this.#helos.set(this.#view, heloStart, heloEnd, cell);
+    return this.#helos.find(this.#view, heloStart, heloEnd) || -1;
   }
 }

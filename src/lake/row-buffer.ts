@@ -103,19 +103,32 @@ export class RowBuffer {
 
   /** Cells that were written before, with their tabs. */
   cells(bytes: Uint8Array): void {
-    this.#copy(bytes, 0, bytes.length);
+    this.copy(bytes, 0, bytes.length);
+  }
+
+  /** The same, bytes from `start` to before `end`. */
+  copy(bytes: Uint8Array, start: number, end: number): void {
+    this.#need(end - start);
+    const to = this.#bytes;
+    let length = this.#length;
+    // Most are short; a call to the copier costs more.
+    for (let at = start; at < end; at += 1) {
+      to[length] = bytes[at] ?? 0;
+      length += 1;
+    }
+    this.#length = length;
   }
 
   /** A cell of printable ASCII: bytes from `start` to before `end`. None is NULL. */
   span(bytes: Uint8Array, start: number, end: number): void {
     if (start === end) this.#byte(nullByte);
-    else this.#copy(bytes, start, end);
+    else this.copy(bytes, start, end);
     this.#byte(tab);
   }
 
   /** A part of a cell: printable ASCII or a separator, and a whole number after it. */
   counted(text: Uint8Array, count: number): void {
-    this.#copy(text, 0, text.length);
+    this.copy(text, 0, text.length);
     this.#integer(count);
   }
 
@@ -153,18 +166,6 @@ export class RowBuffer {
     }
     this.#length = start + length;
     return true;
-  }
-
-  #copy(bytes: Uint8Array, start: number, end: number): void {
-    this.#need(end - start);
-    const to = this.#bytes;
-    let length = this.#length;
-    // Most are short; a call to the copier costs more.
-    for (let at = start; at < end; at += 1) {
-      to[length] = bytes[at] ?? 0;
-      length += 1;
-    }
-    this.#length = length;
   }
 
   #any(text: string): void {

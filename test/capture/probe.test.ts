@@ -198,6 +198,24 @@ test("law: addresses of others are not found, in any form", () => {
   );
 });
 
+test("the shortest addresses are found wherever they begin", () => {
+  const patterns = sensorPatterns([sensor(["1.2.3.4"])]);
+  const short = sensorPatterns([sensor(["1.2.3.4", "5::", "1:0:2:3:4:5:6:7"])]);
+  for (let before = 0; before < 20; before += 1) {
+    const noise = "x".repeat(before);
+    for (const after of ["", "x", "xxxxxxxxxxxxxxxx"]) {
+      assert.ok(patterns.hits(`${noise}1.2.3.4${after}`), `${before}`);
+      for (const form of ["1.2.3.4", "5::", "1::2:3:4:5:6:7"]) {
+        assert.ok(short.hits(`${noise}${form}${after}`), `${before} ${form}`);
+        assert.ok(
+          short.hitsStretch(Buffer.from(`!${noise}${form}${after}!`), 0, before + form.length + after.length + 2),
+        );
+      }
+    }
+  }
+  assert.ok(!patterns.hitsStretch(Buffer.from('"a@b" 1.2.3.4'), 0, 5));
+});
+
 test("a number ends where its digits end", () => {
   const patterns = sensorPatterns([sensor(["1.2.3.4", "2001:db8::1"])]);
   for (const text of [
