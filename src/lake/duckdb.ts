@@ -29,6 +29,11 @@ const preparation = [...macros, "SET GLOBAL parquet_metadata_cache = true"];
 
 /** Rows in a Parquet row group: small enough that a week's slice of a small economy skips most of a day. */
 const rowGroupRows = 61_440;
+/**
+ * A column of more distinct values in a row group is written as it is: a tenth less work, and files are smaller too, since
+ * what is given up is a dictionary of ids, instants and samples that hardly ever repeat.
+ */
+const dictionaryValues = 6_000;
 
 export interface DuckdbOptions {
   readonly threads: number;
@@ -186,7 +191,7 @@ function readRows({ dataset, from, facts }: ParquetJob): string {
   return `SELECT ${select.join(", ")}, line FROM read_csv(${text(from)}, auto_detect=false, header=false, delim='\t', quote='', escape='', nullstr=${text(nullCell)}, new_line='\\n', max_line_size=${longestRow}, buffer_size=${2 * longestRow}, columns={'line': 'BIGINT', ${types.join(", ")}})`;
 }
 
-const parquetOptions = `(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${rowGroupRows})`;
+const parquetOptions = `(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${rowGroupRows}, DICTIONARY_SIZE_LIMIT ${dictionaryValues})`;
 
 async function writeParquet(connection: DuckDBConnection, job: ParquetJob): Promise<number> {
   try {
