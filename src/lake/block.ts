@@ -13,6 +13,7 @@ import type { SpampotsError } from "../errors.ts";
 import { plain } from "../log.ts";
 import type { MessageFacts, MessageRecord, RequestRecord } from "../model.ts";
 import { type BlockResult, BlockRows } from "./block-rows.ts";
+import type { BodyRows } from "./body-cells.ts";
 import type { PlainRows } from "./plain-rows.ts";
 import { recipientNumber } from "./recipient-number.ts";
 import { type Attributes, captureRow, requestRow } from "./row.ts";
@@ -25,6 +26,8 @@ export interface BlockContext {
   readonly hits: SensorPatterns["hits"];
   /** The same for texts that repeat: see {@link rememberingHits}. */
   readonly shortHits: (text: string) => boolean;
+  /** Cells of bodies, which repeat. */
+  readonly bodies: BodyRows;
   /** Rows of plain lines. */
   readonly plainRows: PlainRows;
   /** Latest instant a capture of this batch may state. */
@@ -103,8 +106,9 @@ function addCapture(
   const isProbe = (texts: readonly string[]) =>
     message?.probe === true || envelopeHits(line, record, context) || texts.some(context.shortHits);
   const at = record.capturedAt;
+  const read = message === undefined ? undefined : { facts: message, body: context.bodies.cells(message, at) };
   const to = rows.row("captures", recipientNumber(`captures${record.id}`), at);
-  const row = captureRow(to, line.line, record, message, isProbe, context.attributes);
+  const row = captureRow(to, line.line, record, read, isProbe, context.attributes);
   rows.count("captures");
   if (row.probe) {
     rows.count("probes");

@@ -5,6 +5,7 @@ import { sensorPatterns } from "../capture/probe.ts";
 import { createEnricher } from "../enrich/enricher.ts";
 import { answerWork } from "../workers.ts";
 import { blockRows, rememberingHits } from "./block.ts";
+import { BodyRows } from "./body-cells.ts";
 import { PlainRows } from "./plain-rows.ts";
 import type { BlockWork, ThreadFacts } from "./threads.ts";
 
@@ -14,6 +15,7 @@ const attributes = createEnricher(tables, maps);
 const patterns = sensorPatterns(sensors);
 const { hits } = patterns;
 const shortHits = rememberingHits(hits);
+const bodies = new BodyRows(attributes, shortHits);
 const plainRows = new PlainRows(attributes, patterns);
 
 // A file may hold nothing but bad lines. Each is an error, of which nobody sees the stack, and that is most of its cost.
@@ -32,6 +34,15 @@ const parser: MessageParser = {
 
 answerWork(
   (work: BlockWork) =>
-    blockRows(work, { sensor: work.sensor, attributes, parser, hits, shortHits, plainRows, latest: work.latest }),
+    blockRows(work, {
+      sensor: work.sensor,
+      attributes,
+      parser,
+      hits,
+      shortHits,
+      bodies,
+      plainRows,
+      latest: work.latest,
+    }),
   ({ rows, ids }) => [...rows.values(), ids].map((bytes) => bytes.buffer),
 );

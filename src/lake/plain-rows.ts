@@ -15,15 +15,17 @@ import { PlainRecipients } from "./plain-recipients.ts";
 import { PrefixedNumber } from "./recipient-number.ts";
 import {
   type Attributes,
-  advertisementCells,
+  attachmentCells,
   lastCells,
+  linkCells,
   networkCells,
   requestCells,
   serviceCells,
   sizeCells,
   structureCells,
+  textCells,
 } from "./row.ts";
-import { RowBuffer } from "./row-buffer.ts";
+import { cellsOf, type RowBuffer } from "./row-buffer.ts";
 import { SpanCells } from "./span-cells.ts";
 
 const greatestPort = 65_535;
@@ -31,17 +33,15 @@ const greatestPort = 65_535;
 const captureNumber = new PrefixedNumber("captures");
 const requestNumber = new PrefixedNumber("requests");
 
-const scratch = new RowBuffer();
-
-/** Cells as a row holds them. */
-function cellsOf(write: (to: RowBuffer) => void): Uint8Array {
-  write(scratch);
-  return scratch.copied();
-}
-
 const noRequest = cellsOf((to) => requestCells(to, undefined, undefined));
-const noAdvertisement = cellsOf((to) => advertisementCells(to, [], [], undefined));
-const noStructure = cellsOf((to) => structureCells(to, undefined));
+const noAdvertisement = cellsOf((to) => {
+  linkCells(to, [], []);
+  textCells(to, undefined);
+});
+const noStructure = cellsOf((to) => {
+  structureCells(to, undefined);
+  attachmentCells(to, []);
+});
 const end = cellsOf((to) => lastCells(to, false, undefined));
 const noCell = cellsOf((to) => to.text(undefined));
 const nothing = new Uint8Array(0);

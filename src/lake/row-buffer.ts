@@ -221,3 +221,11 @@ function digitsOf(value: number): number {
   for (let bound = 10; value >= bound; bound *= 10) count += 1;
   return count;
 }
+
+const scratch = new RowBuffer();
+
+/** Cells as a row holds them, to be written by {@link RowBuffer.cells}. */
+export function cellsOf(write: (to: RowBuffer) => void): Uint8Array {
+  write(scratch);
+  return scratch.copied();
+}

@@ -7,6 +7,7 @@ import { encodingOf } from "../capture/charset.ts";
 import { remembered } from "../enrich/recent.ts";
 import type {
   AdvertisedUrl,
+  AttachmentFacts,
   AutonomousSystem,
   Connection,
   MessageFacts,
@@ -47,8 +48,27 @@ export interface CaptureRow {
   readonly urlEconomies: readonly string[];
 }
 
+/** What a body comes to in rows. */
+export interface BodyCells {
+  /** Something that it links to or carries names a sensor. */
+  readonly probe: boolean;
+  readonly urlEconomies: readonly string[];
+  /** As {@link linkCells} writes them. */
+  readonly linkCells: Uint8Array;
+  /** As {@link attachmentCells} writes it. */
+  readonly attachmentCells: Uint8Array;
+}
+
+/** A message as rows need it. */
+export interface ReadMessage {
+  readonly facts: MessageFacts;
+  readonly body: BodyCells;
+}
+
+const noEconomies: readonly string[] = [];
+
 /** Distinct texts, sorted. Most captures have none or one. */
-function sortedSet(values: readonly (string | undefined)[]): string[] {
+export function sortedSet(values: readonly (string | undefined)[]): string[] {
   const found: string[] = [];
   for (const value of values) if (value !== undefined && !found.includes(value)) found.push(value);
   return found.length > 1 ? found.sort() : found;
@@ -138,26 +158,20 @@ export function captureRow(
   to: RowBuffer,
   line: number,
   record: MessageRecord,
-  message: MessageFacts | undefined,
+  read: ReadMessage | undefined,
   isProbe: (texts: readonly string[]) => boolean,
   attributes: Attributes,
 ): CaptureRow {
+  const message = read?.facts;
   const at = record.capturedAt;
   const { sourceEconomy, destinationEconomy } = connectionCells(to, line, record, at, record.request, attributes);
   const { distinct, sample, domains, economies } = recipientsOf(record.rcptTo, attributes);
-  const urls = (message?.urls ?? []).flatMap((href) => attributes.url(href, at) ?? []);
   const targetEconomies = sortedSet([destinationEconomy, ...domains.map(({ domain }) => domain.economy)]);
-  const urlEconomies = sortedSet(urls.map((url) => url.economy));
+  const urlEconomies = read?.body.urlEconomies ?? noEconomies;
   const helo = record.helo?.toLowerCase() ?? "";
   const mailFromDomain = record.mailFrom === undefined ? undefined : domainOfAddress(record.mailFrom, attributes);
-  const probe = isProbe([
-    helo,
-    mailFromDomain?.domain ?? "",
-    message?.subject ?? "",
-    ...domains.map(({ domain }) => domain.domain),
-    ...urls.flatMap(({ url, host }) => [url, host]),
-    ...(message?.attachments ?? []).map(({ type }) => type),
-  ]);
+  const texts = [helo, mailFromDomain?.domain ?? "", message?.subject ?? ""];
+  const probe = read?.body.probe === true || isProbe([...texts, ...domains.map(({ domain }) => domain.domain)]);
   to.flag(record.handshake);
   to.flag(probe);
   to.text(helo);
@@ -169,22 +183,25 @@ export function captureRow(
   to.text(domains.map(({ domain, count }) => `${domain.domain}:${count}`).join(";"));
   to.list(targetEconomies.map((economy) => [economy]));
   to.text(economies.map(({ economy, count }) => `${economy}:${count}`).join(";"));
-  advertisementCells(to, urls, urlEconomies, message);
+  if (read === undefined) linkCells(to, [], []);
+  else to.cells(read.body.linkCells);
+  textCells(to, message);
   sizeCells(to, message?.messageBytes ?? record.messageBytes);
   structureCells(to, message);
+  if (read === undefined) attachmentCells(to, []);
+  else to.cells(read.body.attachmentCells);
   lastCells(to, record.truncated, message);
   return { probe, sourceEconomy, targetEconomies, urlEconomies };
 }
 
-/** Cells of what a message advertises and how. */
-export function advertisementCells(
-  to: RowBuffer,
-  urls: readonly AdvertisedUrl[],
-  urlEconomies: readonly string[],
-  message: MessageFacts | undefined,
-): void {
+/** Cells of what a message advertises. */
+export function linkCells(to: RowBuffer, urls: readonly AdvertisedUrl[], urlEconomies: readonly string[]): void {
   to.list(urlEconomies.map((economy) => [economy]));
   to.list(urls.map((url) => [url.url, url.host, url.domain, url.ip, url.asn, url.economy, url.basis]));
+}
+
+/** Cells of what a message's text is. */
+export function textCells(to: RowBuffer, message: MessageFacts | undefined): void {
   to.text(message?.subject);
   to.text(message?.charset === undefined ? undefined : knownCharset(message.charset));
   to.text(message?.language);
@@ -202,7 +219,11 @@ export function structureCells(to: RowBuffer, message: MessageFacts | undefined)
   to.text(message?.bodySha256);
   to.text(message?.transferEncoding);
   to.text(message?.mimeLayout);
-  to.list((message?.attachments ?? []).map(({ type, bytes: size, sha256 }) => [type, size, sha256]));
+}
+
+/** The cell of what is attached to a message. */
+export function attachmentCells(to: RowBuffer, attachments: readonly AttachmentFacts[]): void {
+  to.list(attachments.map(({ type, bytes, sha256 }) => [type, bytes, sha256]));
 }
 
 /** The last cells, and the row's end. */

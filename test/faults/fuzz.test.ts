@@ -25,6 +25,7 @@ import { loadTables } from "../../src/enrich/table-load.ts";
 import { errorTable, SpampotsError } from "../../src/errors.ts";
 import { captureColumns } from "../../src/fields.ts";
 import { blockRows, rememberingHits } from "../../src/lake/block.ts";
+import { BodyRows } from "../../src/lake/body-cells.ts";
 import { openDuckdb } from "../../src/lake/duckdb.ts";
 import type { Engine } from "../../src/lake/engine.ts";
 import { PlainRows } from "../../src/lake/plain-rows.ts";
@@ -230,6 +231,7 @@ async function rowsOf(
       parser,
       hits,
       shortHits: rememberingHits(hits),
+      bodies: new BodyRows(attributes, hits),
       plainRows,
       latest,
     });

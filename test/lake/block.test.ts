@@ -8,6 +8,7 @@ import { createEnricher } from "../../src/enrich/enricher.ts";
 import { mapsOf } from "../../src/enrich/maps.ts";
 import { blockRows, rememberingHits } from "../../src/lake/block.ts";
 import type { BlockResult } from "../../src/lake/block-rows.ts";
+import { BodyRows } from "../../src/lake/body-cells.ts";
 import { PlainRows } from "../../src/lake/plain-rows.ts";
 import type { Sensor } from "../../src/model.ts";
 
@@ -52,6 +53,7 @@ async function rowsOf(lines: readonly string[]): Promise<BlockResult> {
     parser,
     hits,
     shortHits,
+    bodies: new BodyRows(attributes, shortHits),
     plainRows: new PlainRows(attributes, patterns),
     latest: day + 1e9,
   });

@@ -9,6 +9,7 @@ import { mapsOf } from "../../src/enrich/maps.ts";
 import { encodeTable } from "../../src/enrich/table.ts";
 import { blockRows } from "../../src/lake/block.ts";
 import type { BlockResult } from "../../src/lake/block-rows.ts";
+import { BodyRows } from "../../src/lake/body-cells.ts";
 import { PlainRows } from "../../src/lake/plain-rows.ts";
 
 const patterns = sensorPatterns([{ id: "s1", addresses: [{ address: "192.0.2.7" }], names: ["trap.example", "x.jp"] }]);
@@ -50,7 +51,8 @@ function rowsOf(lines: readonly string[], lineEnd = "\n"): Promise<BlockResult> 
   const hits = (text: string) => patterns.hits(text);
   const block = { firstLine: 2, bytes: Buffer.from(lines.join(lineEnd), "latin1") };
   const latest = day + 3.5 * 86_400_000;
-  return blockRows(block, { sensor: "s1", attributes, parser, hits, shortHits: hits, plainRows, latest });
+  const bodies = new BodyRows(attributes, hits);
+  return blockRows(block, { sensor: "s1", attributes, parser, hits, shortHits: hits, bodies, plainRows, latest });
 }
 
 const shown = ({ rows, ids, concerns, ...rest }: BlockResult) => ({
