@@ -25,7 +25,10 @@ if (unprepared) {
   refuse("This checkout has no dependencies yet. Run: npm run setup");
 } else if (Number(process.versions.node.split(".")[0]) >= neededMajor) {
   // Half of a start is reading the program's own sources: what Node made of them is kept beside it, where it may write.
-  module.enableCompileCache?.(fileURLToPath(new URL("../node_modules/.cache/spampots", import.meta.url)));
+  const cache = fileURLToPath(new URL("../node_modules/.cache/spampots", import.meta.url));
+  module.enableCompileCache?.(cache);
+  // Its threads find it there.
+  process.env.NODE_COMPILE_CACHE ??= cache;
   const { spampots } = await import(entry.href);
   const program = await spampots(process.env, process.argv.slice(2));
   await program.parseAsync();
