@@ -1,6 +1,7 @@
 /**
  * What stretches of bytes came to, remembered: pieces of lines repeat, and comparing one costs less than reading it. The
- * bytes are attacker-written, so their number is bounded, and so is what looking one up takes. Part of `plain-rows.ts`.
+ * bytes are attacker-written, so their number is bounded, and so is what looking one up takes. Part of `plain-recipients.ts`,
+ * which has few: of many, `span-cells.ts` is found sooner.
  */
 import { standsAt } from "../capture/plain-line.ts";
 
