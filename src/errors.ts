@@ -81,6 +81,8 @@ export const errorTable = {
   "too-many-requests": { http: 429, exit: 4, retry: true },
   /** A service that publications are fetched from doesn't answer, or answers with a fault of its own, and retries didn't help. */
   unreachable: { http: 502, exit: 4, retry: true },
+  /** What is asked for is being made from what was published: `retryAfter` seconds help. */
+  "not-ready": { http: 503, exit: 4, retry: true },
   /** Several things failed; each was reported where it happened. */
   "some-failed": { http: 500, exit: 1, retry: true },
   /** The operator asked to stop. */

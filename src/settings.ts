@@ -150,6 +150,8 @@ export interface Settings {
   readonly tokenKeys: string;
   /** Receipts on their way to the store. */
   readonly receipts: string;
+  /** What `serve` derives from publications for TAXII. */
+  readonly index: string;
   readonly spool: string;
   readonly done: string;
   readonly quarantine: string;
@@ -217,6 +219,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     keys: join(data, "keys"),
     tokenKeys: join(data, "token-keys"),
     receipts: join(data, "receipts"),
+    index: join(data, "index"),
     spool: join(data, "spool"),
     done: join(data, "done"),
     quarantine: join(data, "quarantine"),

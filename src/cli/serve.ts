@@ -57,6 +57,7 @@ export async function startServing(
     registry,
     // A process owns the address that it listens on, and by that the folder.
     receipts: join(settings.receipts, `${listen.host}_${listen.port}`.replaceAll(/[^\w.-]/g, "_")),
+    index: settings.index,
     ...(tls === undefined ? {} : { readTls: () => readTls(tls) }),
     clock,
     log,

@@ -8,14 +8,14 @@ import { createHash } from "node:crypto";
 import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import { z } from "zod";
-import { errorTable, isError, sayError } from "../errors.ts";
 import { tokenOf } from "./access.ts";
 import { healthRoutes } from "./health.ts";
 import { oauthRoutes } from "./oauth.ts";
 import { openApi, pageStyle, referencePage } from "./openapi.ts";
-import { problemResponse } from "./problem.ts";
+import { logFailure, problemResponse } from "./problem.ts";
 import { pullRoutes } from "./pull.ts";
 import { type HttpEnv, notFound, Routes } from "./route.ts";
+import { taxiiRoutes } from "./taxii.ts";
 import type { HttpWorld } from "./world.ts";
 
 /** What an app needs to know of the connection that a request came over. */
@@ -62,11 +62,10 @@ export function createApp(world: HttpWorld, addressOf: AddressOf, version: strin
     await next();
   });
   app.onError((error) => {
-    const status = isError(error) ? errorTable[error.code].http : 500;
-    if (status >= 500)
-      log.error({ err: sayError(error), facts: isError(error) ? error.facts : {} }, "a request failed");
+    logFailure(error, log);
     return problemResponse(error);
   });
+  taxiiRoutes(app, world);
   app.notFound(() => problemResponse(notFound()));
 
   const routes = new Routes(app);

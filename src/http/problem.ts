@@ -5,7 +5,8 @@
  * @see RFC 9457 (problem details), RFC 6750 §3 (WWW-Authenticate)
  */
 import { STATUS_CODES } from "node:http";
-import { type ErrorCode, errorTable, isError, type Problem } from "../errors.ts";
+import { type ErrorCode, errorTable, isError, type Problem, sayError } from "../errors.ts";
+import type { Log } from "../log.ts";
 
 /** What an answer says of an error: one shape, of which each door makes its own words. */
 export interface Failure {
@@ -28,6 +29,7 @@ const forCallers = new Set<ErrorCode>([
   "gone",
   "too-large",
   "too-many-requests",
+  "not-ready",
 ]);
 
 /** Sentences for what the caller can't help. */
@@ -61,6 +63,12 @@ export function failureOf(error: unknown): Failure {
       ...(code === "unauthenticated" ? { "WWW-Authenticate": 'Bearer realm="spampots", error="invalid_token"' } : {}),
     },
   };
+}
+
+/** Tells the operator of an error that the caller can't help. */
+export function logFailure(error: unknown, log: Log): void {
+  if (failureOf(error).status < 500) return;
+  log.error({ err: sayError(error), facts: isError(error) ? error.facts : {} }, "a request failed");
 }
 
 /** The answer of the pull API. */

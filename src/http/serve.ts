@@ -7,6 +7,7 @@
 import { createServer, type Server, type ServerOptions } from "node:http";
 import { createServer as createTlsServer, Server as TlsServer } from "node:https";
 import { createAdaptorServer } from "@hono/node-server";
+import { Collections } from "../delivery/collections.ts";
 import { ReceiptJournal } from "../delivery/receipts.ts";
 import { sayError } from "../errors.ts";
 import type { Log } from "../log.ts";
@@ -32,6 +33,8 @@ export interface Serve {
   readonly registry: Registry;
   /** Folder for receipts on their way, of this process alone. */
   readonly receipts: string;
+  /** Folder for what TAXII needs to know of publications; can be deleted whenever nothing serves. */
+  readonly index: string;
   /** The certificate and its key; asked again at each look, since they are renewed. */
   readonly readTls?: () => Promise<Tls>;
   clock(): number;
@@ -112,6 +115,7 @@ export async function serve(parts: Serve): Promise<Serving> {
     journal,
     metrics,
     redirect: settings.downloads === "redirect",
+    collections: new Collections(parts.index),
     clock,
     since: clock(),
     log,
@@ -137,6 +141,7 @@ export async function serve(parts: Serve): Promise<Serving> {
       stopping.abort();
       metricsServer?.close();
       await closed(server);
+      await world.collections.close();
       await journal.close();
     },
   };

@@ -1,4 +1,5 @@
 /** What the doors work with. Made once for a process, by `serve`. */
+import type { Collections } from "../delivery/collections.ts";
 import type { ReceiptJournal } from "../delivery/receipts.ts";
 import type { Log } from "../log.ts";
 import type { TokenRealm } from "../partner/tokens.ts";
@@ -22,6 +23,7 @@ export interface HttpWorld {
   /** True where files are handed out by links into the store. */
   readonly redirect: boolean;
   readonly journal: ReceiptJournal;
+  readonly collections: Collections;
   /** Milliseconds since 1970 UTC. */
   clock(): number;
   /** When the process began to listen, by the same clock. */

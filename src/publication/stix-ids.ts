@@ -41,6 +41,12 @@ function shaper<Type extends string>(type: Type, version: 4 | 5): (hex: string) 
   };
 }
 
+/** A hex digest shaped as a UUID of version 4 (RFC 9562 §5.4). */
+export function uuid4(hex: string): string {
+  const [type, shape] = ["uuid", shaper("uuid", 4)];
+  return shape(hex).slice(type.length + 2);
+}
+
 /** Ids by the digest of `start` and a name in UTF-8. */
 function idsBy<Type extends string>(algorithm: "sha1" | "sha256", start: Buffer, shape: (hex: string) => StixId<Type>) {
   let bytes = Buffer.concat([start, Buffer.alloc(1024)]);
