@@ -166,6 +166,7 @@ export class Collection {
     } finally {
       // A reader knows the types and parts of when it was opened.
       this.close();
+      await this.#write({ path: this.#path, end: true });
     }
   }
 

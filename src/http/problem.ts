@@ -65,9 +65,9 @@ export function failureOf(error: unknown): Failure {
   };
 }
 
-/** Tells the operator of an error that the caller can't help. */
+/** Tells the operator of an error that the caller can't help; what is only being prepared isn't one. */
 export function logFailure(error: unknown, log: Log): void {
-  if (failureOf(error).status < 500) return;
+  if (failureOf(error).status < 500 || isError(error, "not-ready")) return;
   log.error({ err: sayError(error), facts: isError(error) ? error.facts : {} }, "a request failed");
 }
 
