@@ -137,7 +137,8 @@ function collectionOf(caller: Caller, id: string, { collections }: HttpWorld): O
 }
 
 function discovery({ issuer, realm }: HttpWorld) {
-  const root = `${realm.url}${apiRoot}`;
+  // The standard knows absolute URLs of https, and relative ones.
+  const root = realm.url.startsWith("https:") ? `${realm.url}${apiRoot}` : apiRoot;
   return {
     title: `${issuer}: SpamPots feeds`,
     description:

@@ -6,6 +6,7 @@ import { sharedPolicies, unchanged } from "./figures/partners.ts";
 import { events, everything, sources } from "./figures/publish.ts";
 import { downloads, parallelDownloads, smallRequests } from "./figures/serve.ts";
 import { stix } from "./figures/stix.ts";
+import { taxiiObject, taxiiPage } from "./figures/taxii.ts";
 import { verify, verifyDeep } from "./figures/verify.ts";
 
 export const figures: readonly Figure[] = [
@@ -23,4 +24,6 @@ export const figures: readonly Figure[] = [
   smallRequests,
   downloads,
   parallelDownloads,
+  taxiiPage,
+  taxiiObject,
 ];
