@@ -49,6 +49,7 @@ export class CollectionReader {
   readonly #index: DatabaseSync;
   readonly #partAt: StatementSync;
   readonly #ofObject: StatementSync;
+  readonly #versionLook: StatementSync;
   /** Names by number. New ones come only with new parts, for which a reader is opened again. */
   readonly #types: ReadonlyMap<number, string>;
 
@@ -57,6 +58,9 @@ export class CollectionReader {
     this.#partAt = this.#index.prepare("SELECT * FROM part WHERE first <= ? ORDER BY first DESC LIMIT 1");
     this.#ofObject = this.#index.prepare(
       `SELECT ${columns}, is_first, is_last FROM occurrence WHERE uuid = ? AND type = ? AND is_record = 1`,
+    );
+    this.#versionLook = this.#index.prepare(
+      "SELECT 1 FROM occurrence WHERE is_record = 1 AND type = ? AND version = ? LIMIT 1",
     );
     const types = this.#index.prepare("SELECT number, name FROM type").all();
     this.#types = new Map(types.map(({ number, name }) => [Number(number), String(name)]));
@@ -149,12 +153,8 @@ export class CollectionReader {
 
   /** Most versions that could be asked for aren't there: a look is cheaper than a walk. */
   #hasVersion(type: number, version: number): boolean {
-    this.#versionLook ??= this.#index.prepare(
-      "SELECT 1 FROM occurrence WHERE is_record = 1 AND type = ? AND version = ? LIMIT 1",
-    );
     return this.#versionLook.get(type, version) !== undefined;
   }
-  #versionLook: StatementSync | undefined;
 
   #recordOf({ added, type, uuid, version, start, length }: Row): ObjectRecord {
     // Of the column's type, by the STRICT table.

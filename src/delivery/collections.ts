@@ -29,17 +29,22 @@ const mostOpen = 32;
 const mostUnpacked = 4;
 
 /** How long a request waits for an index to be up to date, in milliseconds. */
-const patienceMs = 10_000;
+const usualPatienceMs = 10_000;
 
 export class Collections {
   readonly #folder: string;
   readonly #writer: Writer;
   readonly #open = new Map<string, Collection>();
   readonly #turns = new Turns(mostUnpacked);
+  readonly #patienceMs: number;
 
-  /** @param folder for the indexes; it can be deleted whenever nothing serves. */
-  constructor(folder: string) {
+  /**
+   * @param folder for the indexes; it can be deleted whenever nothing serves.
+   * @param patienceMs how long whoever asks waits for an index to be up to date.
+   */
+  constructor(folder: string, patienceMs = usualPatienceMs) {
     this.#folder = folder;
+    this.#patienceMs = patienceMs;
     const module = new URL(`./collection-thread${extname(import.meta.url)}`, import.meta.url);
     this.#writer = new Workers<IndexWork, IndexAnswer>(module, { count: 1 });
   }
@@ -47,7 +52,7 @@ export class Collections {
   /** The collection of a partner's feed. */
   of(partner: string, feed: string): Collection {
     const path = join(this.#folder, partner, `${feed}.sqlite`);
-    const collection = this.#open.get(path) ?? new Collection(path, this.#writer);
+    const collection = this.#open.get(path) ?? new Collection(path, this.#writer, this.#patienceMs);
     this.#open.delete(path);
     this.#open.set(path, collection);
     const [oldest] = this.#open;
@@ -77,14 +82,18 @@ type Writer = Workers<IndexWork, IndexAnswer>;
 export class Collection {
   readonly #path: string;
   readonly #writer: Writer;
+  readonly #patienceMs: number;
   #reader: CollectionReader | undefined;
   /** Parts in the index as of when the reader was opened: by then nothing had changed since. */
   #parts: readonly IndexedPart[] = [];
+  /** Their objects by publication. */
+  #indexed = new Map<string, number>();
   #bringing: Promise<void> | undefined;
 
-  constructor(path: string, writer: Writer) {
+  constructor(path: string, writer: Writer, patienceMs: number) {
     this.#path = path;
     this.#writer = writer;
+    this.#patienceMs = patienceMs;
   }
 
   /**
@@ -96,7 +105,7 @@ export class Collection {
   async follow(held: readonly HeldPublication[], source: PartSource): Promise<void> {
     if (this.#isOf(held)) return;
     const over = new AbortController();
-    const late = sleep(patienceMs, "late" as const, { signal: over.signal }).catch(() => "late" as const);
+    const late = sleep(this.#patienceMs, "late" as const, { signal: over.signal }).catch(() => "late" as const);
     try {
       while (!this.#isOf(held)) {
         this.#bringing ??= this.#bring(held, source).finally(() => {
@@ -128,21 +137,23 @@ export class Collection {
 
   #opened(): CollectionReader {
     if (this.#reader !== undefined) return this.#reader;
-    const reader = new CollectionReader(this.#path);
+    const reader = openReader(this.#path);
     this.#parts = reader.parts();
+    this.#indexed = new Map();
+    for (const { publication, objects } of this.#parts)
+      this.#indexed.set(publication, (this.#indexed.get(publication) ?? 0) + objects);
     this.#reader = reader;
     return reader;
   }
 
   /** True where the index has all parts of these publications, and no others. */
   #isOf(held: readonly HeldPublication[]): boolean {
-    this.ask(() => undefined);
-    const indexed = new Map<string, number>();
-    for (const { publication, objects } of this.#parts)
-      indexed.set(publication, (indexed.get(publication) ?? 0) + objects);
-    return (
-      indexed.size === held.length && held.every(({ payloadSha256, objects }) => indexed.get(payloadSha256) === objects)
-    );
+    this.#opened();
+    return this.#indexed.size === held.length && !held.some((publication) => this.#lacks(publication));
+  }
+
+  #lacks({ payloadSha256, objects }: HeldPublication): boolean {
+    return this.#indexed.get(payloadSha256) !== objects;
   }
 
   async #bring(held: readonly HeldPublication[], source: PartSource): Promise<void> {
@@ -170,11 +181,6 @@ export class Collection {
     }
   }
 
-  #lacks({ payloadSha256, objects }: HeldPublication): boolean {
-    const indexed = this.#parts.filter(({ publication }) => publication === payloadSha256);
-    return indexed.reduce((sum, part) => sum + part.objects, 0) !== objects;
-  }
-
   async #write(work: IndexWork): Promise<IndexAnswer> {
     try {
       return await this.#writer.ask(work, "stored" in work ? [work.stored.buffer] : []);
@@ -185,6 +191,17 @@ export class Collection {
         hint: "Look at the disk that holds it. It can be deleted at any time: it is made again.",
       });
     }
+  }
+}
+
+/** A reader of an index; where the file is damaged, of an empty one in its place. */
+function openReader(path: string): CollectionReader {
+  try {
+    return new CollectionReader(path);
+  } catch (error) {
+    if (!isDamaged(error)) throw error;
+    discardIndex(path);
+    return new CollectionReader(path);
   }
 }
 

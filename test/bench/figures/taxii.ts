@@ -36,7 +36,7 @@ async function prepared(bench: Bench, what: "pages" | "objects"): Promise<Prepar
   };
 }
 
-/** The same memory, but for what the index's own cache and the runs differ by. */
+/** The same memory, but for what the garbage of one run differs by from that of another. */
 const flat = 1.15;
 
 export const taxiiPage: Figure = {
