@@ -14,7 +14,7 @@ export interface ObjectName {
   readonly uuid: string;
 }
 
-/** Versions of each object: all, or any of those named. Exact ones in milliseconds since 1970. */
+/** Versions of each object: all, or any of those named. Exact ones in milliseconds since 1970; a fraction matches none. */
 export type VersionChoice =
   | "all"
   | { readonly first: boolean; readonly last: boolean; readonly exact: readonly number[] };

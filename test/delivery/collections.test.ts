@@ -93,7 +93,10 @@ const named = (id: string) => ({
 });
 const question = fc.record(
   {
-    after: fc.integer({ min: -1, max: 600 }),
+    after: fc.oneof(
+      fc.constant(-1),
+      fc.tuple(fc.nat(5), fc.nat(6)).map(([n, index]) => n * 100 + index),
+    ),
     versions,
     ids: fc
       .uniqueArray(

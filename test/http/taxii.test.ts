@@ -5,7 +5,7 @@
  * @see TAXII 2.1, OASIS Standard, 10 June 2021
  */
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -807,8 +807,19 @@ test("an index that is gone, is of another form or is damaged is made again", as
 test("a part that isn't what was signed is not handed out", async (t) => {
   const world = await published(t);
   await world.get(objects);
+  const files: string[] = [];
   for await (const { key } of world.issuer.store.list("partners/twcert/spam-sources/artifacts/"))
-    await writeFile(join(world.issuer.root, key), "other bytes, of another length");
-  const { status, body } = await world.get(objects);
-  assert.deepEqual([status, body.objects], [503, undefined]);
+    files.push(join(world.issuer.root, key));
+  // A byte of the header that says nothing of the content: only the digest tells.
+  for (const path of files) {
+    const bytes = await readFile(path);
+    bytes[9] = (bytes[9] ?? 0) ^ 1;
+    await writeFile(path, bytes);
+  }
+  const changed = await world.get(objects);
+  assert.deepEqual([changed.status, changed.body.objects], [500, undefined]);
+  for (const path of files) await writeFile(path, "other bytes, of another length");
+  const cut = await world.get(objects);
+  assert.deepEqual([cut.status, cut.body.objects], [503, undefined]);
+  assert.equal((await world.get(manifest)).status, 200);
 });

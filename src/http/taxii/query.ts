@@ -120,8 +120,7 @@ function readVersions(text: string | undefined): VersionChoice {
   return {
     first: words.includes("first"),
     last: words.includes("last"),
-    // Versions have three decimals: nothing has one with more.
-    exact: instants.filter((instant) => instant % 1000 === 0).map((instant) => instant / 1000),
+    exact: instants.map((instant) => instant / 1000),
   };
 }
 
