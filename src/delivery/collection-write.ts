@@ -8,6 +8,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { gunzipSync } from "node:zlib";
 import { z } from "zod";
 import { SpampotsError } from "../errors.ts";
+import { unpackOptions } from "./collection-parts.ts";
 import { type IndexedPart, inTransaction } from "./collection-schema.ts";
 
 /**
@@ -68,7 +69,7 @@ function* linesOf(content: Buffer): Generator<Line> {
  * @throws SpampotsError `bad-manifest` where it doesn't hold as many objects of ours as its manifest states.
  */
 export function addPart(index: DatabaseSync, part: IndexedPart, stored: Uint8Array): void {
-  const content = gunzipSync(stored, { maxOutputLength: part.contentBytes });
+  const content = gunzipSync(stored, unpackOptions(part));
   inTransaction(index, () => {
     const { first, objects, sequence, publication, key, bytes, sha256, contentBytes } = part;
     const put = index

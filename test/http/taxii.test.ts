@@ -394,8 +394,11 @@ test("27. §3.4: added_after is strictly after, by microseconds of TAXII's own d
   for (const [place, { date_added }] of all.entries()) {
     const after = await world.get(`${objects}?added_after=${date_added}`);
     assert.deepEqual(listed(after), everyLatest.slice(place + 1));
+    const one = `${objects}${all[place]?.id}/?added_after=`;
+    assert.deepEqual(listed(await world.get(`${one}${date_added}`)), []);
     const before = microsecondInstant(parseMicroseconds(String(date_added)) - 1);
     assert.deepEqual(listed(await world.get(`${objects}?added_after=${before}`)), everyLatest.slice(place));
+    assert.equal(listed(await world.get(`${one}${before}`)).length, 1);
   }
   assert.equal(listed(await world.get(`${objects}?added_after=2026-11-16T06:00:00Z`)).length, 6);
   for (const wrong of [
