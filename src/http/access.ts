@@ -10,7 +10,6 @@ import type { Partner, Subscription } from "../feed/partners.ts";
 import { inForce } from "../feed/policy.ts";
 import { keysOf } from "../partner/assertion.ts";
 import { checkToken, type TokenFacts, type TokenRealm } from "../partner/tokens.ts";
-import { feedPrefix } from "../publication/manifest.ts";
 import type { Published, PublishedFeed } from "./published.ts";
 import type { Registry } from "./registry.ts";
 
@@ -82,7 +81,7 @@ export class Access {
       subscriptions,
       feed: (id) => {
         const subscription = subscriptions.find(({ feed }) => feed.id === id);
-        return subscription && { subscription, published: this.#published.feed(feedPrefix(partner.id, id)) };
+        return subscription && { subscription, published: this.#published.feed({ partner: partner.id, feed: id }) };
       },
     };
   }

@@ -7,7 +7,7 @@
  */
 import { isError, SpampotsError } from "../errors.ts";
 import { logKey, maxJwsBytes, type Publication, readBounded, readManifest, tipSequence } from "../publication/log.ts";
-import { type Artifact, artifactKey, type Manifest, stixObjects } from "../publication/manifest.ts";
+import { type Artifact, artifactKey, feedPrefix, type Manifest, stixObjects } from "../publication/manifest.ts";
 import type { KeyFinder } from "../publication/sign.ts";
 import type { LinkHeaders, Store } from "../store/store.ts";
 
@@ -51,19 +51,27 @@ export interface IssuerKeys {
   look(): Promise<void>;
 }
 
+/** Whose log it is, and of which feed. */
+export interface Whose {
+  readonly partner: string;
+  readonly feed: string;
+}
+
 export class PublishedFeed {
   readonly #store: Store;
   readonly #keys: IssuerKeys;
+  readonly #whose: Whose;
   readonly #facts: PublicationFacts[] = [];
   /** Withdrawn sequence → the publication that withdrew it. */
   readonly #withdrawn = new Map<number, PublicationFacts>();
   #lookedAt = Number.NEGATIVE_INFINITY;
   #looking: Promise<void> | undefined;
 
-  /** @param store confined to the feed's prefix. */
-  constructor(store: Store, keys: IssuerKeys) {
-    this.#store = store;
+  /** @param store the whole store. */
+  constructor(store: Store, keys: IssuerKeys, whose: Whose) {
+    this.#store = store.under(feedPrefix(whose.partner, whose.feed));
     this.#keys = keys;
+    this.#whose = whose;
   }
 
   /**
@@ -93,6 +101,12 @@ export class PublishedFeed {
   }
 
   #take(manifest: Manifest, payloadSha256: string): void {
+    if (manifest.previous_sha256 !== (this.#facts.at(-1)?.payloadSha256 ?? null)) {
+      throw new SpampotsError("verify-failed", "A publication doesn't follow the one before it.", {
+        sequence: manifest.sequence,
+        store: this.#store.url,
+      });
+    }
     const { withdraws } = manifest;
     const facts: PublicationFacts = {
       sequence: manifest.sequence,
@@ -115,8 +129,19 @@ export class PublishedFeed {
   /** A publication that the log is known to have. @throws SpampotsError as {@link PublishedFeed.publications} */
   async read(sequence: number): Promise<Publication> {
     const publication = await this.#readNewly(sequence);
-    if (publication) return publication;
+    if (publication) return this.#own(publication);
     throw new SpampotsError("log-behind", "A publication is gone from the log.", { sequence, store: this.#store.url });
+  }
+
+  /** The publication, if it is of this log: a signature alone doesn't say where a manifest stands. */
+  #own(publication: Publication): Publication {
+    const { partner, feed, sequence } = publication.manifest;
+    if (partner === this.#whose.partner && feed === this.#whose.feed) return publication;
+    throw new SpampotsError("verify-failed", "A publication of another log stands in this one.", {
+      sequence,
+      store: this.#store.url,
+      hint: "Somebody copied it there: `spampots verify` names all that is wrong.",
+    });
   }
 
   /** Reads a manifest; one by a key that isn't known is read again once keys were looked at, since they are rotated. */
@@ -208,9 +233,9 @@ export class Published {
     this.#keys = keys;
   }
 
-  /** @param prefix as `feedPrefix` makes it. */
-  feed(prefix: string): PublishedFeed {
-    const feed = this.#feeds.get(prefix) ?? new PublishedFeed(this.#store.under(prefix), this.#keys);
+  feed(whose: Whose): PublishedFeed {
+    const prefix = feedPrefix(whose.partner, whose.feed);
+    const feed = this.#feeds.get(prefix) ?? new PublishedFeed(this.#store, this.#keys, whose);
     this.#feeds.delete(prefix);
     this.#feeds.set(prefix, feed);
     const oldest = this.#feeds.keys().next().value;

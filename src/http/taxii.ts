@@ -10,7 +10,7 @@ import type { Collection } from "../delivery/collections.ts";
 import { SpampotsError } from "../errors.ts";
 import type { Subscription } from "../feed/partners.ts";
 import { microsecondInstant } from "../publication/manifest.ts";
-import { shaped } from "../publication/stix-ids.ts";
+import { uuid4 } from "../publication/stix-ids.ts";
 import { stixMediaType } from "../publication/stix-parts.ts";
 import { type Caller, tokenOf } from "./access.ts";
 import { logFailure } from "./problem.ts";
@@ -36,7 +36,7 @@ const maxContentLength = 1024 * 1024;
 
 /** The id of a partner's collection: the same for ever, another for each partner and feed. */
 export function collectionId(partner: string, feed: string): string {
-  return shaped(createHash("sha256").update(`spampots taxii collection\n${partner}\n${feed}`).digest("hex"), 4);
+  return uuid4(createHash("sha256").update(`spampots taxii collection\n${partner}\n${feed}`).digest("hex"));
 }
 
 /** A collection that the caller may read. */

@@ -6,7 +6,6 @@ import type { PartSource } from "../../src/delivery/collection-parts.ts";
 import { Collections, type HeldPublication } from "../../src/delivery/collections.ts";
 import { isError, SpampotsError } from "../../src/errors.ts";
 import { PublishedFeed } from "../../src/http/published.ts";
-import { feedPrefix } from "../../src/publication/manifest.ts";
 import { type MadeObject, observable, partOf, versioned } from "../http/taxii-world.ts";
 import { finder, newIssuer, publish, temporaryFolder, testNow } from "../publication/issuer.ts";
 
@@ -17,7 +16,11 @@ async function followed(t: TestContext, patienceMs = 10_000) {
     [1, 2].map((part) => [versioned("identity", "i"), observable("ipv4-addr", `${n} ${part}`)]);
   for (const n of [1, 2, 3])
     await publish(issuer, { files: parts(n).map((objects, at) => partOf(objects, at + 1)), now: testNow + n });
-  const published = new PublishedFeed(issuer.store.under(feedPrefix("twcert", "spam-sources")), finder(issuer.keyring));
+  const published = new PublishedFeed(
+    issuer.store,
+    { find: finder(issuer.keyring), look: async () => {} },
+    { partner: "twcert", feed: "spam-sources" },
+  );
   const facts = await published.publications(testNow);
   const held = facts.map(
     ({ sequence, payloadSha256, objects }): HeldPublication => ({ sequence, payloadSha256, objects }),

@@ -255,6 +255,28 @@ test("a log with a forged publication tells nothing of it", async (t) => {
   assert.deepEqual([answer.status, answer.json().code], [500, "internal"]);
 });
 
+test("a publication of another partner or feed, copied into a log, is not handed out", async (t) => {
+  const served = await openServed(t);
+  const token = await served.token("twcert");
+  await publish(served);
+  for (const [partner, feed] of [
+    ["ncc", "spam-sources"],
+    ["twcert", "spam-events"],
+  ] as const) {
+    const copied = await publish(served, { partner, feed });
+    const bytes = await served.store.get(`partners/${partner}/${feed}/log/00000001.jws`);
+    await served.store.putOnce("partners/twcert/summary/log/00000001.jws", bytes ?? new Uint8Array());
+    later(served);
+    const artifact = first(copied.artifacts);
+    for (const path of ["", "/publications", "/publications/1", `/publications/1/${artifact.name}`, "/latest.json"]) {
+      const answer = await served.get(`/v1/feeds/summary${path}`, token);
+      assert.ok(answer.status >= 500, `${path}: ${answer.status}`);
+      assert.doesNotMatch(answer.text, /ncc|spam-events/);
+    }
+    await rm(join(served.root, "partners/twcert/summary"), { recursive: true });
+  }
+});
+
 test("a publication under a key made a moment ago is told at once", async (t) => {
   const served = await openServed(t);
   const token = await served.token("twcert");

@@ -131,6 +131,7 @@ export async function openServed(
     store: wrap(issuer.store),
     registry,
     receipts: join(folder, "receipts"),
+    index: join(folder, "index"),
     clock: () => now,
     log,
     ...parts,

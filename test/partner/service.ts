@@ -156,6 +156,7 @@ export async function openService(
     store: world.store,
     registry,
     receipts: join(world.root, "receipts"),
+    index: join(world.root, "index"),
     clock: () => service.now,
     log,
   });
