@@ -163,7 +163,11 @@ export async function openTaxiiWorld(t: Pick<TestContext, "after">): Promise<Tax
   const start = () =>
     serve({
       settings: {
-        ...readSettings({ SPAMPOTS_LIMIT_REQUESTS: "1000000", SPAMPOTS_LIMIT_STRANGERS: "1000000" }).serve,
+        ...readSettings({
+          SPAMPOTS_METRICS_LISTEN: "none",
+          SPAMPOTS_LIMIT_REQUESTS: "1000000",
+          SPAMPOTS_LIMIT_STRANGERS: "1000000",
+        }).serve,
         listen: { host: "127.0.0.1", port: 0 },
         url: "http://127.0.0.1:1",
       },

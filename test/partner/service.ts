@@ -144,9 +144,10 @@ export async function openService(
       return [...report.problems, ...report.feeds.flatMap((feed) => feed.problems)].map(({ code }) => code);
     },
   };
+  const { metrics: _, ...silent } = settings.serve;
   const serving = await serve({
     settings: {
-      ...settings.serve,
+      ...silent,
       listen: { host: "127.0.0.1", port: 0 },
       url,
       limits: { requests: 100_000, downloads: 100, strangers: 100_000 },

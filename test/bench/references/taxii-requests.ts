@@ -23,7 +23,7 @@ const store = openDiskStore(join(site, "store"));
 const now = testNow + 60_000;
 const serving = await serve({
   settings: {
-    ...readSettings({ SPAMPOTS_LIMIT_REQUESTS: "1000000" }).serve,
+    ...readSettings({ SPAMPOTS_METRICS_LISTEN: "none", SPAMPOTS_LIMIT_REQUESTS: "1000000" }).serve,
     listen: { host: "127.0.0.1", port: 0 },
     url,
   },
