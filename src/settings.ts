@@ -20,7 +20,7 @@ export const settingRows: readonly SettingRow[] = [
     name: "SPAMPOTS_DATA",
     fallback: "./data",
     meaning:
-      "Folder that holds lake/, store/, keys/, token-keys/, spool/, done/, quarantine/, tables/, tips/ and receipts/.",
+      "Folder that holds lake/, store/, keys/, token-keys/, spool/, done/, quarantine/, tables/, tips/, receipts/ and index/.",
   },
   {
     name: "SPAMPOTS_STORE",

@@ -1,4 +1,4 @@
-/** `spampots serve`: the pull API over what was published. */
+/** `spampots serve`: the doors onto what was published. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
@@ -14,7 +14,7 @@ import type { CliWorld } from "./world.ts";
 export function serveCommand(program: Command, run: Run): void {
   program
     .command("serve")
-    .description("Let partners fetch their publications: OAuth 2.0 and the pull API. Reads the store alone.")
+    .description("Let partners fetch their publications: OAuth 2.0, the pull API and TAXII 2.1. Reads the store alone.")
     .action(run(serveStore));
 }
 

@@ -5,6 +5,7 @@
  * @see RFC 6750 §2.1 (bearer tokens in the header, never in the query), RFC 7617 (Basic, for TAXII clients)
  */
 import { createHash } from "node:crypto";
+import type { Context } from "hono";
 import { SpampotsError } from "../errors.ts";
 import type { Partner, Subscription } from "../feed/partners.ts";
 import { inForce } from "../feed/policy.ts";
@@ -12,6 +13,8 @@ import { keysOf } from "../partner/assertion.ts";
 import { checkToken, type TokenFacts, type TokenRealm } from "../partner/tokens.ts";
 import type { Published, PublishedFeed } from "./published.ts";
 import type { Registry } from "./registry.ts";
+import type { HttpEnv } from "./route.ts";
+import type { HttpWorld } from "./world.ts";
 
 /** A partner's machine that may come in now: what it can reach is its own, and it has no way to name anything else. */
 export interface Caller {
@@ -127,4 +130,22 @@ export function tokenOf(header: string | undefined, { basic = false } = {}): str
   const pair = Buffer.from(credentials, "base64").toString("utf8");
   const colon = pair.indexOf(":");
   return colon < 0 ? undefined : pair.slice(colon + 1);
+}
+
+/**
+ * Lets a request's caller in, its limits counted: what middleware of each door does. An address is limited before a token
+ * that isn't known is looked at.
+ *
+ * @throws SpampotsError `unauthenticated`, `forbidden`, `too-many-requests`
+ */
+export async function admit(
+  context: Context<HttpEnv>,
+  { access, limits, clock }: HttpWorld,
+  options: { readonly basic?: boolean } = {},
+): Promise<void> {
+  const token = tokenOf(context.req.header("authorization"), options);
+  if (token === undefined || !access.knows(token)) await limits.stranger(context.get("address"));
+  const caller = await access.admit(token, clock());
+  await limits.request(caller.partner.id);
+  context.set("caller", caller);
 }

@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import { z } from "zod";
-import { tokenOf } from "./access.ts";
+import { admit } from "./access.ts";
 import { healthRoutes } from "./health.ts";
 import { oauthRoutes } from "./oauth.ts";
 import { openApi, pageStyle, referencePage } from "./openapi.ts";
@@ -27,7 +27,7 @@ const styleDigest = createHash("sha256").update(pageStyle).digest("base64");
 /** @param version of the program, for the OpenAPI document. */
 export function createApp(world: HttpWorld, addressOf: AddressOf, version: string): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
-  const { access, limits, clock, log } = world;
+  const { log } = world;
   app.use(
     secureHeaders({
       contentSecurityPolicy: {
@@ -54,11 +54,7 @@ export function createApp(world: HttpWorld, addressOf: AddressOf, version: strin
     );
   });
   app.use("/v1/*", async (context, next) => {
-    const token = tokenOf(context.req.header("authorization"));
-    if (token === undefined || !access.knows(token)) await limits.stranger(context.get("address"));
-    const caller = await access.admit(token, clock());
-    await limits.request(caller.partner.id);
-    context.set("caller", caller);
+    await admit(context, world);
     await next();
   });
   app.onError((error) => {

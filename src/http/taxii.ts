@@ -12,7 +12,7 @@ import type { Subscription } from "../feed/partners.ts";
 import { microsecondInstant } from "../publication/manifest.ts";
 import { uuid4 } from "../publication/stix-ids.ts";
 import { stixMediaType } from "../publication/stix-parts.ts";
-import { type Caller, tokenOf } from "./access.ts";
+import { admit, type Caller } from "./access.ts";
 import { logFailure } from "./problem.ts";
 import type { PublishedFeed } from "./published.ts";
 import type { HttpEnv } from "./route.ts";
@@ -56,7 +56,7 @@ export function taxiiRoutes(app: Hono<HttpEnv>, world: HttpWorld): void {
     return taxiiError(error);
   });
   door.use("/taxii2/*", async (context, next) => {
-    await admit(context, world);
+    await enter(context, world);
     await next();
   });
 
@@ -105,12 +105,8 @@ export function taxiiRoutes(app: Hono<HttpEnv>, world: HttpWorld): void {
 }
 
 /** Lets a caller in whose token comes as Bearer or as the password of Basic, and who takes what TAXII gives. */
-async function admit(context: Context<HttpEnv>, { access, limits, clock }: HttpWorld): Promise<void> {
-  const token = tokenOf(context.req.header("authorization"), { basic: true });
-  if (token === undefined || !access.knows(token)) await limits.stranger(context.get("address"));
-  const caller = await access.admit(token, clock());
-  await limits.request(caller.partner.id);
-  context.set("caller", caller);
+async function enter(context: Context<HttpEnv>, world: HttpWorld): Promise<void> {
+  await admit(context, world, { basic: true });
   if (takesTaxii(context.req.header("accept"))) return;
   throw new SpampotsError("not-acceptable", "You accept none of the types that TAXII 2.1 gives.", {
     hint: `Send the header Accept: ${taxiiMediaType}.`,

@@ -1,0 +1,153 @@
+/** Routes on publications: those after a sequence, waiting for the next one, and each as it was signed. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
+import { SpampotsError } from "../../errors.ts";
+import { manifestSchema } from "../../publication/manifest.ts";
+import { jwsMediaType, readJws } from "../../publication/sign.ts";
+import type { Caller } from "../access.ts";
+import { preferred } from "../media.ts";
+import type { PublicationFacts, PublishedFeed } from "../published.ts";
+import { matches } from "../range-header.ts";
+import type { AskedByCaller, Routes } from "../route.ts";
+import type { HttpWorld } from "../world.ts";
+import {
+  answerOf,
+  feedOf,
+  hrefOf,
+  inFeed,
+  inLog,
+  itemOf,
+  json,
+  publicationItem,
+  publicationOf,
+  whole,
+} from "./shared.ts";
+
+/** Most publications in an answer, and how many there are by default. */
+const mostListed = 100;
+
+/** Longest wait for a new publication, in seconds. */
+const longestWait = 60;
+
+const listing = z.object({ publications: z.array(publicationItem), next: z.int(), more: z.boolean() });
+
+export function publicationRoutes(routes: Routes, world: HttpWorld): void {
+  const { clock } = world;
+  routes.secured(
+    {
+      method: "GET",
+      path: "/v1/feeds/{feed}/publications",
+      id: "publications",
+      summary: "Publications after a sequence, oldest first. With `wait`, the answer waits for one.",
+      params: inFeed,
+      query: z.strictObject({
+        after: whole(0, 99_999_999).default(0).describe("The sequence you have; the `next` of the last answer."),
+        limit: whole(1, mostListed).default(mostListed),
+        wait: whole(0, longestWait).default(0).describe("Seconds to wait where there is nothing new."),
+      }),
+      secured: true,
+      answers: answerOf("Publications.", listing),
+    },
+    async ({ caller, params, query, context }) => {
+      const feed = feedOf(caller, params.feed);
+      const after = async (): Promise<readonly PublicationFacts[]> =>
+        (await feed.published.publications(clock())).slice(query.after);
+      let found = await after();
+      if (found.length === 0 && query.wait > 0) {
+        found = await waitFor(after, query.wait, caller, context.req.raw.signal, world);
+        // Whatever was true when the wait began: who may come in is decided now.
+        feedOf(world.access.again(caller, clock()), params.feed);
+      }
+      const page = found.slice(0, query.limit);
+      const next = page.at(-1)?.sequence ?? query.after;
+      return json({
+        publications: page.map((facts) => itemOf(params.feed, feed.published, facts)),
+        next,
+        more: found.length > page.length,
+      });
+    },
+  );
+  routes.secured(
+    {
+      method: "GET",
+      path: "/v1/feeds/{feed}/publications/{sequence}",
+      id: "publication",
+      summary: "A publication: as it was signed (`application/jose+json`), or its payload (`application/json`).",
+      params: inLog,
+      query: z.strictObject({ period: z.string().max(20).optional().describe("Of this period, such as 2026-W46.") }),
+      secured: true,
+      answers: {
+        200: {
+          description: "The publication.",
+          content: { [jwsMediaType]: z.looseObject({}), "application/json": manifestSchema },
+        },
+        304: { description: "You have it." },
+      },
+    },
+    async (asked) => {
+      const { published } = feedOf(asked.caller, asked.params.feed);
+      const facts = await publicationOf(published, asked.params.sequence, asked.query.period, clock());
+      return manifestAnswer(asked, published, facts, world);
+    },
+  );
+}
+
+/** Looks each second until something is there, the time is over, or the client is gone. */
+async function waitFor(
+  look: () => Promise<readonly PublicationFacts[]>,
+  seconds: number,
+  caller: Caller,
+  signal: AbortSignal,
+  { limits, stopping }: HttpWorld,
+): Promise<readonly PublicationFacts[]> {
+  const free = limits.take(caller.partner.id);
+  try {
+    for (let left = seconds; left > 0 && !signal.aborted && !stopping.aborted; left -= 1) {
+      await sleep(1000, undefined, { signal: AbortSignal.any([signal, stopping]) }).catch(() => undefined);
+      const found = await look();
+      if (found.length > 0) return found;
+    }
+    return [];
+  } finally {
+    free();
+  }
+}
+
+async function manifestAnswer(
+  { context, caller, params, address }: AskedByCaller<{ feed: string; sequence: string }, unknown>,
+  published: PublishedFeed,
+  { sequence, payloadSha256 }: PublicationFacts,
+  { journal, clock }: HttpWorld,
+): Promise<Response> {
+  const type = preferred(context.req.header("accept"), [jwsMediaType, "application/json"]);
+  if (type === undefined) {
+    throw new SpampotsError("not-acceptable", "A publication has none of the types that you accept.", {
+      hint: `It is there as ${jwsMediaType} and as application/json.`,
+    });
+  }
+  const etag = `"${payloadSha256}${type === jwsMediaType ? "" : "-json"}"`;
+  const fixed = params.sequence !== "latest";
+  const headers = {
+    "Content-Type": type,
+    "Cache-Control": fixed ? "private, max-age=31536000, immutable" : "private, no-cache",
+    "Content-Location": hrefOf(params.feed, sequence),
+    ETag: etag,
+    Vary: "Accept",
+  };
+  if (matches(context.req.header("if-none-match"), etag)) return new Response(null, { status: 304, headers });
+  const bytes = await published.signed(sequence);
+  const body = type === jwsMediaType ? bytes : readJws(bytes, "spampots-manifest+jws").payload;
+  if (context.req.method !== "HEAD") {
+    await journal.note(caller.partner.id, {
+      at: `${new Date(clock()).toISOString().slice(0, 19)}Z`,
+      feed: params.feed,
+      sequence,
+      sha256: payloadSha256,
+      how: "pull",
+      token: caller.token.id,
+      address,
+    });
+  }
+  const length = { "Content-Length": String(body.length) };
+  return new Response(new Uint8Array(body), { headers: { ...headers, ...length } });
+}
