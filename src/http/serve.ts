@@ -6,6 +6,8 @@
  */
 import { createServer, type Server, type ServerOptions } from "node:http";
 import { createServer as createTlsServer, Server as TlsServer } from "node:https";
+import type { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createAdaptorServer } from "@hono/node-server";
 import { Collections } from "../delivery/collections.ts";
 import { ReceiptJournal } from "../delivery/receipts.ts";
@@ -68,6 +70,9 @@ const sweepMs = 3_600_000;
 /** What answers that are under way are given to end, in milliseconds. */
 const graceMs = 8000;
 
+/** What receipts on their way are given at the end, in milliseconds: those that a store keeps waiting stay on the disk. */
+const moveGraceMs = 1500;
+
 /** Bounds for clients that send slowly, or nothing; milliseconds and bytes. */
 const bounds = {
   headersTimeout: 10_000,
@@ -79,6 +84,9 @@ const bounds = {
 
 /** RFC 9325 §3.1.1. */
 const minVersion = "TLSv1.2";
+
+/** A client that begins TLS and doesn't go on is cut off, in milliseconds. */
+const handshakeTimeout = 10_000;
 
 /** A client that takes nothing of an answer for that long is cut off, in milliseconds. */
 const idleMs = 120_000;
@@ -123,6 +131,7 @@ export async function serve(parts: Serve): Promise<Serving> {
   };
   const app = createApp(world, clientAddresses(settings.trustedFront), parts.version);
   answer = (request, env) => app.fetch(request, env);
+  const connections = connectionsOf(server);
   const renewed = certificateOf(server, tls, parts);
   const look = async () => {
     await registry.refresh();
@@ -140,9 +149,15 @@ export async function serve(parts: Serve): Promise<Serving> {
       for (const stop of stops) stop();
       stopping.abort();
       metricsServer?.close();
-      await closed(server);
+      metricsServer?.closeAllConnections();
+      await closed(server, connections);
       await world.collections.close();
-      await journal.close();
+      const late = new AbortController();
+      const inTime = journal.close().finally(() => late.abort());
+      const stay = sleep(moveGraceMs, undefined, { signal: late.signal }).then(() =>
+        log.error("the store keeps receipts waiting; they stay on the disk"),
+      );
+      await Promise.race([inTime, stay.catch(() => inTime)]);
     },
   };
 }
@@ -150,7 +165,7 @@ export async function serve(parts: Serve): Promise<Serving> {
 type FetchCallback = (request: Request, env: object) => Promise<Response> | Response;
 
 function serverOf(tls: Tls | undefined, fetch: FetchCallback): Server {
-  const options = { ...bounds, ...(tls === undefined ? {} : { ...tls, minVersion }) };
+  const options = { ...bounds, ...(tls === undefined ? {} : { ...tls, minVersion, handshakeTimeout }) };
   const server = createAdaptorServer({
     fetch,
     overrideGlobalObjects: false,
@@ -186,11 +201,23 @@ function every(ms: number, log: Log, failed: string, work: () => Promise<unknown
   return () => clearInterval(timer);
 }
 
+/** The connections that are open, those too that are still in their TLS handshake, of which HTTP knows nothing yet. */
+function connectionsOf(server: Server): ReadonlySet<Socket> {
+  const open = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+  });
+  return open;
+}
+
 /** Takes no more connections; afterwards all are ended, those that take too long by force. */
-async function closed(server: Server): Promise<void> {
+async function closed(server: Server, connections: ReadonlySet<Socket>): Promise<void> {
   const ended = new Promise<void>((done) => server.close(() => done()));
   server.closeIdleConnections();
-  const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+  const cut = setTimeout(() => {
+    for (const socket of connections) socket.destroy();
+  }, graceMs);
   await ended;
   clearTimeout(cut);
 }
