@@ -68,7 +68,13 @@ export function createApp(world: HttpWorld, addressOf: AddressOf, version: strin
   oauthRoutes(routes, world);
   pullRoutes(routes, world);
   healthRoutes(routes, world);
-  const document = () => openApi(routes.specs, world.realm.url, version);
+  // Made once, when somebody asks: it costs as much as hundreds of small answers, and anyone may ask.
+  let made: { readonly document: string; readonly page: string } | undefined;
+  const texts = () => {
+    const { specs } = routes;
+    made ??= { document: JSON.stringify(openApi(specs, world.realm.url, version)), page: referencePage(specs) };
+    return made;
+  };
   routes.open(
     {
       method: "GET",
@@ -80,7 +86,7 @@ export function createApp(world: HttpWorld, addressOf: AddressOf, version: strin
       secured: false,
       answers: { 200: { description: "OpenAPI 3.1.", content: { "application/json": z.looseObject({}) } } },
     },
-    () => new Response(JSON.stringify(document()), { headers: { "Content-Type": "application/json" } }),
+    () => new Response(texts().document, { headers: { "Content-Type": "application/json" } }),
   );
   routes.open(
     {
@@ -93,7 +99,7 @@ export function createApp(world: HttpWorld, addressOf: AddressOf, version: strin
       secured: false,
       answers: { 200: { description: "A page.", content: { "text/html": null } } },
     },
-    () => new Response(referencePage(routes.specs), { headers: { "Content-Type": "text/html; charset=utf-8" } }),
+    () => new Response(texts().page, { headers: { "Content-Type": "text/html; charset=utf-8" } }),
   );
   return app;
 }

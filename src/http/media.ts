@@ -12,11 +12,15 @@ export interface MediaRange {
   readonly weight: number;
 }
 
+/** Quoted strings and what stands between separators. A string that isn't closed goes to the end: nothing is tried twice. */
+const parts = {
+  ",": /(?:"(?:[^"\\]|\\.?)*(?:"|$)|[^,"])+/gs,
+  ";": /(?:"(?:[^"\\]|\\.?)*(?:"|$)|[^;"])+/gs,
+};
+
 /** Splits at a separator that stands in no quoted string. */
 function split(text: string, separator: "," | ";"): string[] {
-  return (text.match(separator === "," ? /(?:"(?:[^"\\]|\\.)*"|[^,"])+/g : /(?:"(?:[^"\\]|\\.)*"|[^;"])+/g) ?? []).map(
-    (part) => part.trim(),
-  );
+  return (text.match(parts[separator]) ?? []).map((part) => part.trim());
 }
 
 const unquoted = (text: string) => (/^".*"$/s.test(text) ? text.slice(1, -1).replace(/\\(.)/gs, "$1") : text);
