@@ -58,6 +58,18 @@ function readKeys(partner: Pick<Partner, "keys">): readonly ClientKey[] {
   });
 }
 
+/** Keys of nobody (RFC 8037 A.1, RFC 7515 A.3): what holds under them counts for nothing. */
+const nobodys = {
+  EdDSA: { alg: "EdDSA", kty: "OKP", crv: "Ed25519", x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" },
+  ES256: {
+    alg: "ES256",
+    kty: "EC",
+    crv: "P-256",
+    x: "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+    y: "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+  },
+} as const;
+
 /** Whose assertion it is, by which key, and what must not be seen again until when. */
 export interface Asserted {
   readonly partner: Partner;
@@ -93,16 +105,22 @@ export async function checkAssertion(
   const parsed = assertionClaims.safeParse(unchecked?.claims);
   if (unchecked === undefined || !parsed.success || !assertionTypes.includes(unchecked.header.typ)) return undefined;
   const { iss, sub, aud, iat, exp, nbf, jti } = parsed.data;
-  const partner = partners.find(({ id }) => id === sub);
-  if (partner === undefined || iss !== sub || (clientId !== undefined && clientId !== sub)) return undefined;
+  if (iss !== sub || (clientId !== undefined && clientId !== sub)) return undefined;
   if (![aud].flat().every((audience) => audiences.includes(audience))) return undefined;
   if (!isTimely({ iat, exp }, assertionSeconds, now) || (nbf !== undefined && nbf * 1000 > now)) return undefined;
   // The claim is in whole seconds.
   if (iat * 1000 < Math.floor(since / 1000) * 1000) return undefined;
-  const { alg, kid } = unchecked.header;
+  const { kid } = unchecked.header;
+  const alg = unchecked.header.alg === "ES256" ? "ES256" : "EdDSA";
   const named = (key: { kid: string; stated: string }) => kid === undefined || kid === key.kid || kid === key.stated;
-  for (const key of keysOf(partner)) {
-    if (!named(key) || key.alg !== (alg === "Ed25519" ? "EdDSA" : alg)) continue;
+  const partner = partners.find(({ id }) => id === sub);
+  const keys = partner === undefined ? [] : keysOf(partner).filter((key) => named(key) && key.alg === alg);
+  if (partner === undefined || keys.length === 0) {
+    // Who measures the time must not learn which partners there are, and what keys they have.
+    await signatureHolds(assertion, nobodys[alg]);
+    return undefined;
+  }
+  for (const key of keys) {
     if (await signatureHolds(assertion, key)) return { partner, clientKey: key.kid, jti, expiresAt: Math.ceil(exp) };
   }
   return undefined;
