@@ -87,15 +87,32 @@ export async function handOutContent(request: Request, download: Download, world
     "Content-Length": String(artifact.content_bytes),
     "Content-Digest": digestField(artifact.content_sha256),
   };
-  const content = stored && unpacked(stored);
+  const broken = (error: unknown) =>
+    world.log.error({ err: sayError(error), key: download.key }, "what is stored compressed isn't what was published");
+  const content = stored && unpacked(stored, artifact.content_bytes, broken);
   return new Response(content ?? null, { headers: { ...headers, ...answer } });
 }
 
-function unpacked(stored: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+/** What was compressed, where it is as long as it should be: an answer that says another length would run into the next. */
+function unpacked(
+  stored: ReadableStream<Uint8Array>,
+  bytes: number,
+  onError: (error: unknown) => void,
+): ReadableStream<Uint8Array> {
   const gunzip = createGunzip();
   // An error on either side ends the other; whoever reads is told by the stream itself.
   pipeline(Readable.fromWeb(stored), gunzip, () => undefined);
-  return Readable.toWeb(gunzip) as ReadableStream<Uint8Array>; // gunzip gives bytes
+  return freeing(undefined, exactly(gunzip, bytes), () => gunzip.destroy(), onError);
+}
+
+async function* exactly(content: AsyncIterable<Uint8Array>, bytes: number): AsyncGenerator<Uint8Array> {
+  let left = bytes;
+  for await (const chunk of content) {
+    left -= chunk.length;
+    if (left < 0) break;
+    yield chunk;
+  }
+  if (left !== 0) throw new SpampotsError("store-unavailable", "An artifact's content has another length.", { left });
 }
 
 /** The bytes of a GET, once a receipt is written; nothing for a HEAD. */
@@ -112,6 +129,15 @@ async function stream(
     if (opened?.bytes !== range.end - range.start) {
       throw new SpampotsError("store-unavailable", "An artifact was deleted before it was read.", { key });
     }
+    // What can't be read at all is an error like any other, and leaves no receipt.
+    const chunks = opened.body[Symbol.asyncIterator]();
+    const first = await chunks.next().catch((cause: unknown) => {
+      throw new SpampotsError("store-unavailable", "An artifact can't be read.", {
+        cause,
+        key,
+        reason: sayError(cause),
+      });
+    });
     await journal.note(caller.partner.id, {
       at: `${new Date(clock()).toISOString().slice(0, 19)}Z`,
       feed,
@@ -124,7 +150,7 @@ async function stream(
       address,
     });
     metrics.handedOut(caller.partner.id, feed, opened.bytes);
-    return freeing(opened.body, free, (error) => log.error({ err: sayError(error), key }, "a download broke off"));
+    return freeing(first, chunks, free, (error) => log.error({ err: sayError(error), key }, "a download broke off"));
   } catch (error) {
     free();
     throw error;
@@ -133,23 +159,26 @@ async function stream(
 
 /** The same bytes as a stream that reads when it is read from; afterwards, however it ends, the place is free. */
 function freeing(
-  body: AsyncIterable<Uint8Array>,
+  first: IteratorResult<Uint8Array> | undefined,
+  chunks: AsyncIterator<Uint8Array>,
   free: () => void,
   onError: (error: unknown) => void,
 ): ReadableStream<Uint8Array> {
-  const chunks = body[Symbol.asyncIterator]();
+  let read = first;
   return new ReadableStream(
     {
       async pull(controller) {
         try {
-          const { done, value } = await chunks.next();
+          const { done, value } = read ?? (await chunks.next());
+          read = undefined;
           if (!done) return controller.enqueue(value);
           free();
           controller.close();
         } catch (error) {
           free();
           onError(error);
-          controller.error(error);
+          // The server writes the message of this one to the client.
+          controller.error(new Error("The store failed midway."));
         }
       },
       async cancel() {
