@@ -99,7 +99,8 @@ export class Access {
     const known = this.#known.get(digest);
     if (known) return now < known.expiresAt * 1000 && known.issuedAt * 1000 <= now ? known : undefined;
     const facts = await checkToken(this.#realm, keys, token, now);
-    if (facts === undefined) return undefined;
+    // A key that went while the token was checked: others may have been remembered meanwhile.
+    if (facts === undefined || this.#registry.tokens.keys !== keys) return undefined;
     this.#known.set(digest, facts);
     const oldest = this.#known.keys().next().value;
     if (this.#known.size > mostTokens && oldest !== undefined) this.#known.delete(oldest);

@@ -71,9 +71,14 @@ export class Registry {
   async refresh(): Promise<void> {
     await this.#attempt(async () => {
       const digest = await configurationDigest(this.#places.config);
-      if (digest === this.#inForce.digest || digest === this.#refused) return;
-      this.#refused = digest;
-      const configuration = await loadConfiguration(this.#places.config);
+      if (digest === this.#inForce.digest) return;
+      // Tried again at each look: what was read may have been half written, or couldn't be read for want of descriptors.
+      const configuration = await loadConfiguration(this.#places.config).catch((error: unknown) => {
+        if (digest === this.#refused) return undefined;
+        this.#refused = digest;
+        throw error;
+      });
+      if (configuration === undefined) return;
       this.#refused = undefined;
       this.#inForce = { ...this.#inForce, ...inForceOf(configuration, digest) };
       this.#log.info({ digest, partners: configuration.partners.length }, "a changed configuration is in force");
