@@ -111,6 +111,11 @@ export class ReceiptJournal {
       const file = await this.#file;
       await file.appendFile(text);
       await file.datasync();
+      // Another process took our file for one that was left behind: what it didn't see is written again.
+      if ((await file.stat()).nlink === 0) {
+        await this.#leave();
+        await this.#write(text);
+      }
     } catch (error) {
       // Whatever part of it got to the disk: the next receipts go to a file of their own.
       await this.#leave();

@@ -28,7 +28,8 @@ export function clientAddresses(trusted: readonly string[]): (request: Request, 
 
 const familyOf = (address: string) => (isIP(address) === 6 ? "ipv6" : "ipv4");
 
-/** An IPv4 address as such where it came in the form of IPv6. */
-function plainAddress(address: string): string {
+/** An IPv4 address as such where it came in the form of IPv6; without a zone, which may be of any length. */
+function plainAddress(stated: string): string {
+  const address = stated.replace(/%.*$/s, "");
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
 }
