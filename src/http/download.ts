@@ -49,7 +49,11 @@ async function redirected({ published, artifact, key, headers }: Download): Prom
 export async function handOut(request: Request, download: Download, world: HttpWorld): Promise<Response> {
   const { context } = request;
   const { artifact } = download;
-  const link = world.redirect && download.headers["Content-Encoding"] === undefined && (await redirected(download));
+  const link =
+    world.redirect &&
+    context.req.method !== "HEAD" &&
+    download.headers["Content-Encoding"] === undefined &&
+    (await redirected(download));
   if (link) return link;
   const etag = `"${artifact.sha256}"`;
   const headers = { ...download.headers, ETag: etag, "Accept-Ranges": "bytes" };

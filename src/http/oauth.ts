@@ -8,7 +8,7 @@ import { randomUUID } from "node:crypto";
 import type { Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { z } from "zod";
-import { SpampotsError } from "../errors.ts";
+import { isError, SpampotsError } from "../errors.ts";
 import { inForce } from "../feed/policy.ts";
 import { assertionType, checkAssertion } from "../partner/assertion.ts";
 import { accessTokenSeconds, mintAccessToken } from "../partner/tokens.ts";
@@ -152,7 +152,12 @@ const formHint =
 /** The members of a form; `undefined` where it isn't one, or has a member twice (RFC 6749 §3.2). */
 async function readForm(context: Context<HttpEnv>): Promise<Record<string, string> | undefined> {
   if (!/^application\/x-www-form-urlencoded\s*(;|$)/i.test(context.req.header("content-type") ?? "")) return undefined;
-  const entries = [...new URLSearchParams(await context.req.text())];
+  // A body that breaks off is no form; one that is too long is told by the limit.
+  const text = await context.req.text().catch((error: unknown) => {
+    if (isError(error)) throw error;
+    return "";
+  });
+  const entries = [...new URLSearchParams(text)];
   const members = Object.fromEntries(entries);
   return Object.keys(members).length === entries.length ? members : undefined;
 }

@@ -1,6 +1,7 @@
 /** Routes on files: each that a publication names, and those of the newest period under an address that never changes. */
 import { z } from "zod";
 import { SpampotsError } from "../../errors.ts";
+import { plain } from "../../log.ts";
 import { type Artifact, type Manifest, tlpInName } from "../../publication/manifest.ts";
 import { type Download, handOut, handOutContent } from "../download.ts";
 import { takesGzip } from "../media.ts";
@@ -106,7 +107,7 @@ async function downloadOf(
   if (found === undefined) throw notFound();
   if (found.state === "withdrawn") {
     throw new SpampotsError("gone", "This file was withdrawn.", {
-      hint: `Publication ${found.by} of this feed says why: delete your copy, and what you made of it.`,
+      hint: `Publication ${found.by} of this feed says why: ${plain(found.reason)} Delete your copy, and what you made of it.`,
     });
   }
   if (found.state === "expired") {
