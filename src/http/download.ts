@@ -31,6 +31,12 @@ export interface Download {
 
 type Request = Pick<AskedByCaller<unknown, unknown>, "context" | "caller" | "address">;
 
+/**
+ * Bytes of a file that are read at a time, of this many downloads: large chunks are fast, and of each download a few are in
+ * memory as long as its client is slow.
+ */
+const chunkBytes = (downloads: number) => Math.min(512, Math.max(64, Math.floor(8192 / downloads))) * 1024;
+
 /** How long a link into the store is good, in seconds. */
 const linkSeconds = 60;
 
@@ -129,7 +135,7 @@ async function stream(
   if (context.req.method === "HEAD") return null;
   const free = limits.take(caller.partner.id);
   try {
-    const opened = await published.open(key, range);
+    const opened = await published.open(key, range, { chunkBytes: chunkBytes(limits.open) });
     if (opened?.bytes !== range.end - range.start) {
       throw new SpampotsError("store-unavailable", "An artifact was deleted before it was read.", { key });
     }

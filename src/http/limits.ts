@@ -22,6 +22,7 @@ export class Limits {
   readonly #strangers: RateLimiterMemory;
   readonly #most: number;
   readonly #open = new Map<string, number>();
+  #all = 0;
 
   constructor({ requests, downloads, strangers }: LimitSettings) {
     this.#partners = new RateLimiterMemory({ points: requests, duration: 60 });
@@ -39,6 +40,11 @@ export class Limits {
     return consume(this.#strangers, network(address), "Your address makes more requests than its limit allows.");
   }
 
+  /** Long answers that are open, of all partners. */
+  get open(): number {
+    return this.#all;
+  }
+
   /**
    * Takes one of a partner's places for long answers; the function given back frees it, once.
    *
@@ -53,10 +59,12 @@ export class Limits {
       });
     }
     this.#open.set(partner, open + 1);
+    this.#all += 1;
     let taken = true;
     return () => {
       if (!taken) return;
       taken = false;
+      this.#all -= 1;
       const left = (this.#open.get(partner) ?? 1) - 1;
       if (left > 0) this.#open.set(partner, left);
       else this.#open.delete(partner);

@@ -32,9 +32,6 @@ export interface PublicationFacts {
 /** Manifests that are read at once where a log is met for the first time. */
 const readAhead = 16;
 
-/** Bytes of a file that are read at a time: of each download a few of these are in memory, and clients may be slow. */
-const chunkBytes = 64 * 1024;
-
 /** How long a look at the log's end is good for, in milliseconds. */
 const freshMs = 1000;
 
@@ -213,9 +210,13 @@ export class PublishedFeed {
     return this.#store.link(key, seconds, headers);
   }
 
-  /** A stream of bytes [start, end) of a stored artifact. */
-  open(key: string, range: { readonly start: number; readonly end: number }) {
-    return this.#store.open(key, range, { chunkBytes });
+  /** A stream of bytes [start, end) of a stored artifact: see `Store.open`. */
+  open(
+    key: string,
+    range: { readonly start: number; readonly end: number },
+    options: { readonly chunkBytes?: number } = {},
+  ) {
+    return this.#store.open(key, range, options);
   }
 }
 

@@ -312,7 +312,9 @@ test("receipts say what was handed out, and are there for good", async (t) => {
       [1, artifact.name, [3, 6], "pull", "127.0.0.1"],
     ],
   );
-  assert.deepEqual((await served.get("/v1/receipts", await served.token("ncc"))).json(), { receipts: [] });
+  const others = (await served.get("/v1/receipts", await served.token("ncc"))).json();
+  assert.deepEqual(others.receipts, []);
+  assert.match(String(others.note), /leaves no receipt/);
   later(served);
   await served.get(`${base}/1`, token);
   const page = (await served.get("/v1/receipts?limit=1", token)).json();

@@ -10,6 +10,9 @@ import { answerOf, json, noParams, noQuery, whole } from "./shared.ts";
 
 const keyStore = ({ store }: HttpWorld, caller: Caller) => store.under(`partners/${caller.partner.id}`);
 
+/** What no book of ours can hold. */
+const note = "What you read from your S3 prefix yourself, or by a link into the store, leaves no receipt.";
+
 export function proofRoutes(routes: Routes, world: HttpWorld): void {
   const { clock } = world;
   let movedAt = Number.NEGATIVE_INFINITY;
@@ -31,7 +34,7 @@ export function proofRoutes(routes: Routes, world: HttpWorld): void {
       secured: true,
       answers: answerOf(
         "Receipts, and the cursor of the next page.",
-        z.object({ receipts: z.array(z.looseObject({})), next: z.string().optional() }),
+        z.object({ receipts: z.array(z.looseObject({})), next: z.string().optional(), note: z.string() }),
       ),
     },
     async ({ caller, query }) => {
@@ -42,7 +45,7 @@ export function proofRoutes(routes: Routes, world: HttpWorld): void {
       }
       const { after, limit } = query;
       const store = world.store.under(`receipts/${caller.partner.id}`);
-      return json(await readReceipts(store, { limit, ...(after === undefined ? {} : { after }) }));
+      return json({ ...(await readReceipts(store, { limit, ...(after === undefined ? {} : { after }) })), note });
     },
   );
   routes.secured(

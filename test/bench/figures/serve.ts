@@ -40,10 +40,14 @@ const asking = (url: string, token: string, requests: number, connections: numbe
   args: [beside("ask.ts"), url, token, String(requests), String(connections)],
 });
 
-/** The largest file that was published to the partner: its path in the store, and in the API. */
-function largestFile({ place }: Running): { readonly path: string; readonly route: string; readonly bytes: number } {
+/** The file nearest to a size, of those that were published to the partner: its path in the store, and in the API. */
+function fileOf(
+  { place }: Running,
+  wanted: number,
+): { readonly path: string; readonly route: string; readonly bytes: number } {
   const files = filesIn(join(place.store, "partners", partner), /\/artifacts\//);
-  const [path = ""] = files.sort((a, b) => statSync(b).size - statSync(a).size);
+  const off = (path: string) => Math.abs(statSync(path).size - wanted);
+  const [path = ""] = files.sort((a, b) => off(a) - off(b));
   warm([path]);
   const [, feed = "", name = ""] = /\/([^/]+)\/artifacts\/[0-9a-f]{16}-(.+)$/.exec(path) ?? [];
   return { path, route: `/v1/feeds/${feed}/publications/1/${name}`, bytes: statSync(path).size };
@@ -91,7 +95,7 @@ export const downloads: Figure = {
   bound: { kind: "rate", least: 0.85 },
   async prepare(bench: Bench): Promise<Prepared> {
     const service = await running(bench);
-    const file = largestFile(service);
+    const file = fileOf(service, 1e9);
     const times = bench.quick ? 3 : Math.max(3, Math.round(3e9 / file.bytes));
     const plain = await start({ program: process.execPath, args: [beside("open-service.ts"), "node", file.path] });
     return {
@@ -116,7 +120,7 @@ export const parallelDownloads: Figure = {
   bound: { kind: "time", most: 1.5, memory: 1.5 },
   async prepare(bench: Bench): Promise<Prepared> {
     const service = await running(bench);
-    const file = largestFile(service);
+    const file = fileOf(service, 5e6);
     const times = bench.quick ? 200 : Math.max(400, Math.round(3e9 / file.bytes));
     const measured = async (connections: number): Promise<Measured> => {
       service.ours.resetPeak();
