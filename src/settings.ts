@@ -309,7 +309,9 @@ function readListen(name: string, value: string, refuse: Refuse): Listen {
   return { host: "127.0.0.1", port: 0 };
 }
 
-const isLoopback = (host: string) => host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+/** True for a host that is this machine, an address of IPv6 with or without brackets: plain HTTP to it crosses no network. */
+export const isLoopback = (host: string) =>
+  ["localhost", "::1", "[::1]"].includes(host) || /^127(\.\d{1,3}){3}$/.test(host);
 
 function isNetwork(text: string): boolean {
   const [address = "", length, ...rest] = text.split("/");

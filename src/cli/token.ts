@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
 import { SpampotsError } from "../errors.ts";
+import { secondsInstant } from "../feed/period.ts";
 import { inForce } from "../feed/policy.ts";
 import { dayMs, hourMs } from "../model.ts";
 import { openTokenKeys } from "../partner/token-keys.ts";
@@ -36,7 +37,7 @@ async function makeToken(world: CliWorld, id: string, flags: { ttl: string }): P
   const { signer } = await openTokenKeys(settings.tokenKeys);
   const url = serviceUrl(settings.serve);
   const token = await mintPartnerToken({ url }, signer, { partner: id, seconds, id: randomUUID(), now });
-  const expires = `${new Date(now + seconds * 1000).toISOString().slice(0, 19)}Z`;
+  const expires = secondsInstant(now + seconds * 1000);
   if (world.json) return sayJson({ partner: id, url, expires, token });
   say(token);
   const notYet = inForce(partner, now)

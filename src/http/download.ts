@@ -7,6 +7,7 @@
 import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { SpampotsError, sayError } from "../errors.ts";
+import { secondsInstant } from "../feed/period.ts";
 import type { Artifact } from "../publication/manifest.ts";
 import type { PublishedFeed } from "./published.ts";
 import { matches, parseRange } from "./range-header.ts";
@@ -149,7 +150,7 @@ async function stream(
       });
     });
     await journal.note(caller.partner.id, {
-      at: `${new Date(clock()).toISOString().slice(0, 19)}Z`,
+      at: secondsInstant(clock()),
       feed,
       sequence,
       artifact: artifact.name,

@@ -23,7 +23,6 @@ export interface RegistryPlaces {
 /** Everything as of the last look. */
 interface InForce {
   readonly digest: string;
-  readonly configuration: Configuration;
   readonly partners: ReadonlyMap<string, Partner>;
   readonly issuer: KeyList;
   readonly tokens: Keyring;
@@ -105,7 +104,7 @@ export class Registry {
 }
 
 function inForceOf(configuration: Configuration, digest: string) {
-  return { digest, configuration, partners: new Map(configuration.partners.map((entry) => [entry.id, entry])) };
+  return { digest, partners: new Map(configuration.partners.map((entry) => [entry.id, entry])) };
 }
 
 function listOf({ live, keys, rotatingFrom }: KeyList): KeyList {

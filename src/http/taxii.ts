@@ -9,6 +9,7 @@ import { type Context, Hono } from "hono";
 import type { Collection } from "../delivery/collections.ts";
 import { SpampotsError } from "../errors.ts";
 import type { Subscription } from "../feed/partners.ts";
+import { secondsInstant } from "../feed/period.ts";
 import { microsecondInstant } from "../publication/manifest.ts";
 import { uuid4 } from "../publication/stix-ids.ts";
 import { stixMediaType } from "../publication/stix-parts.ts";
@@ -233,7 +234,7 @@ async function objectsAnswer(request: AskedRecords, world: HttpWorld): Promise<R
 async function noteReceipts({ context, caller, own }: AskedRecords, { cuts }: Page, world: HttpWorld): Promise<void> {
   const { journal, clock } = world;
   const touched = new Map(cuts.map(({ part }) => [part.sequence, part.publication]));
-  const at = `${new Date(clock()).toISOString().slice(0, 19)}Z`;
+  const at = secondsInstant(clock());
   const common = { at, feed: own.subscription.feed.id, how: "taxii", token: caller.token.id } as const;
   const address = context.get("address");
   await Promise.all(

@@ -70,14 +70,12 @@ const nobodys = {
   },
 } as const;
 
-/** Whose assertion it is, by which key, and what must not be seen again until when. */
+/** Whose assertion it is, by which key, and what must not be seen again. */
 export interface Asserted {
   readonly partner: Partner;
   /** Thumbprint of the key. */
   readonly clientKey: string;
   readonly jti: string;
-  /** Seconds since 1970. */
-  readonly expiresAt: number;
 }
 
 /** What an assertion is held against. */
@@ -121,7 +119,7 @@ export async function checkAssertion(
     return undefined;
   }
   for (const key of keys) {
-    if (await signatureHolds(assertion, key)) return { partner, clientKey: key.kid, jti, expiresAt: Math.ceil(exp) };
+    if (await signatureHolds(assertion, key)) return { partner, clientKey: key.kid, jti };
   }
   return undefined;
 }

@@ -8,6 +8,7 @@ import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { SpampotsError, sayError } from "../errors.ts";
 import { plain } from "../log.ts";
+import { isLoopback } from "../settings.ts";
 
 /** One answer; its body is read once, or discarded. */
 export interface Answer {
@@ -91,11 +92,6 @@ function reasonOf(cause: unknown): string | undefined {
   return plain(`${code}${sayError(cause)}`).slice(0, 300);
 }
 
-/** True for a host that is this machine: plain HTTP to it crosses no network. */
-export function isLoopback(url: URL): boolean {
-  return url.hostname === "localhost" || url.hostname === "[::1]" || /^127(\.\d{1,3}){3}$/.test(url.hostname);
-}
-
 /**
  * Calls once.
  *
@@ -122,7 +118,9 @@ export async function callOnce(url: URL, call: Call = {}): Promise<Answer> {
 /** What a URL of a service's own may send us on to: https, or this machine where the service is on it. */
 function isSafe(next: URL, from: URL): boolean {
   if (next.username !== "" || next.password !== "") return false;
-  return next.protocol === "https:" || (next.protocol === "http:" && isLoopback(next) && isLoopback(from));
+  return (
+    next.protocol === "https:" || (next.protocol === "http:" && isLoopback(next.hostname) && isLoopback(from.hostname))
+  );
 }
 
 function redirected(location: string): SpampotsError {

@@ -6,13 +6,12 @@
  */
 import { randomUUID } from "node:crypto";
 import { writeFile } from "node:fs/promises";
-import { exportJWK } from "jose/key/export";
-import { generateKeyPair } from "jose/key/generate/keypair";
 import { z } from "zod";
 import { SpampotsError } from "../errors.ts";
 import { identifier } from "../feed/feeds.ts";
-import { type PublicKey, publicKeyOf, type SigningAlgorithm } from "../publication/jwk.ts";
+import type { PublicKey, SigningAlgorithm } from "../publication/jwk.ts";
 import { readPrivate } from "../publication/key-files.ts";
+import { newKeyPair } from "../publication/keys.ts";
 import { openSigner, type Signer } from "../publication/sign.ts";
 import { diskError, systemCode } from "../store/disk-error.ts";
 
@@ -35,11 +34,8 @@ export async function newClientKey(
   { alg, partner }: { alg: SigningAlgorithm; partner?: string },
 ): Promise<PublicKey> {
   const owner = partner === undefined ? {} : { partner: checkPartner(partner) };
-  const pair = await generateKeyPair(alg, { extractable: true });
-  const key = publicKeyOf(await exportJWK(pair.publicKey));
-  const { from: _from, ...stated } = key;
-  const { d } = await exportJWK(pair.privateKey);
-  const text = `${JSON.stringify({ ...stated, d, ...owner }, undefined, 2)}\n`;
+  const { key, secret } = await newKeyPair(alg);
+  const text = `${JSON.stringify({ ...secret, ...owner }, undefined, 2)}\n`;
   try {
     await writeFile(path, text, { flag: "wx", mode: 0o600, flush: true });
   } catch (error) {

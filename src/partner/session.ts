@@ -9,8 +9,9 @@ import { type ErrorCode, SpampotsError } from "../errors.ts";
 import { plain } from "../log.ts";
 import { maxJwsBytes } from "../publication/log.ts";
 import { jwsMediaType } from "../publication/sign.ts";
+import { isLoopback } from "../settings.ts";
 import { assertionType } from "./assertion.ts";
-import { type Answer, callOnce, isLoopback, Passing, patiently, readAtMost, type Sleep } from "./calls.ts";
+import { type Answer, callOnce, Passing, patiently, readAtMost, type Sleep } from "./calls.ts";
 import { type ClientKeyFile, clientAssertion } from "./client-key.ts";
 
 /** How a partner proves who it is: with its key, or by a token that the operator made. */
@@ -52,7 +53,7 @@ export class Session {
    */
   constructor(url: string, credential: Credential, { clock, sleep }: { clock: () => number; sleep: Sleep }) {
     const origin = URL.parse(url);
-    const secure = origin?.protocol === "https:" || (origin?.protocol === "http:" && isLoopback(origin));
+    const secure = origin?.protocol === "https:" || (origin?.protocol === "http:" && isLoopback(origin.hostname));
     if (origin === null || !secure || origin.href !== `${origin.origin}/`) {
       throw new SpampotsError("bad-argument", "This is no URL of a service.", {
         hint: "Write scheme and host as you were told them, such as https://feeds.example. Plain http is for this machine alone.",

@@ -220,12 +220,20 @@ async function nextKey(
     const signer = kid === undefined || known.has(kid) ? undefined : await signerFrom(folder, kid);
     if (signer?.alg === alg) return { ...signer.key, ...from };
   }
+  const { key, secret } = await newKeyPair(alg);
+  await putOnce(join(folder, `${key.kid}.jwk`), `${JSON.stringify(secret, undefined, 2)}\n`);
+  return { ...key, ...from };
+}
+
+/** A new key pair: the public key, and the private JWK, which nothing but its owner's file may hold. */
+export async function newKeyPair(
+  alg: SigningAlgorithm,
+): Promise<{ readonly key: PublicKey; readonly secret: Readonly<Record<string, unknown>> }> {
   const pair = await generateKeyPair(alg, { extractable: true });
   const key = publicKeyOf(await exportJWK(pair.publicKey));
   const { from: _from, ...stated } = key;
   const { d } = await exportJWK(pair.privateKey);
-  await putOnce(join(folder, `${key.kid}.jwk`), `${JSON.stringify({ ...stated, d }, undefined, 2)}\n`);
-  return { ...key, ...from };
+  return { key, secret: { ...stated, d } };
 }
 
 async function signerFrom(folder: string, kid: string): Promise<Signer | undefined> {

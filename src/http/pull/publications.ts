@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { SpampotsError } from "../../errors.ts";
+import { secondsInstant } from "../../feed/period.ts";
 import { manifestSchema } from "../../publication/manifest.ts";
 import { jwsMediaType, readJws } from "../../publication/sign.ts";
 import type { Caller } from "../access.ts";
@@ -139,7 +140,7 @@ async function manifestAnswer(
   const body = type === jwsMediaType ? bytes : readJws(bytes, "spampots-manifest+jws").payload;
   if (context.req.method !== "HEAD") {
     await journal.note(caller.partner.id, {
-      at: `${new Date(clock()).toISOString().slice(0, 19)}Z`,
+      at: secondsInstant(clock()),
       feed: params.feed,
       sequence,
       sha256: payloadSha256,
