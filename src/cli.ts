@@ -19,6 +19,8 @@ const commands: Readonly<Record<string, () => Promise<Addition>>> = {
   ingest: async () => (await import("./cli/ingest.ts")).ingestCommand,
   publish: async () => (await import("./cli/publish.ts")).publishCommand,
   verify: async () => (await import("./cli/verify.ts")).verifyCommand,
+  run: async () => (await import("./cli/start.ts")).startCommand,
+  start: async () => (await import("./cli/start.ts")).startCommand,
   serve: async () => (await import("./cli/serve.ts")).serveCommand,
   token: async () => (await import("./cli/token.ts")).tokenCommand,
   fetch: async () => (await import("./cli/fetch.ts")).fetchCommand,
@@ -63,7 +65,9 @@ export async function spampots(env: Environment, args: readonly string[] = []): 
     // A wrong call ends with the exit code of `bad-argument`; commander's own would say that something failed.
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : errorTable["bad-argument"].exit));
   const run = runner(env);
-  for (const load of meant(args)) (await load())(program, run, env);
+  const additions = await Promise.all(meant(args).map((load) => load()));
+  // Two commands may be added by one.
+  for (const add of new Set(additions)) add(program, run, env);
   return program;
 }
 

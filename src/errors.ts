@@ -83,6 +83,10 @@ export const errorTable = {
   unreachable: { http: 502, exit: 4, retry: true },
   /** What is asked for is being made from what was published: `retryAfter` seconds help. */
   "not-ready": { http: 503, exit: 4, retry: true },
+  /** A destination doesn't answer, or answers with a fault of its own; it is tried again. */
+  "delivery-failed": { http: 502, exit: 4, retry: true },
+  /** A destination refuses what is brought, or isn't to be trusted with it: somebody must change something. */
+  "delivery-refused": { http: 502, exit: 4, retry: false },
   /** Several things failed; each was reported where it happened. */
   "some-failed": { http: 500, exit: 1, retry: true },
   /** The operator asked to stop. */

@@ -104,6 +104,17 @@ export const settingRows: readonly SettingRow[] = [
     fallback: "60",
     meaning: "Requests in a minute that an address may make without a token that is known.",
   },
+  {
+    name: "SPAMPOTS_TICK",
+    fallback: "* * * * *",
+    meaning: "When `run` looks what is due: a cron expression, in UTC.",
+  },
+  { name: "SPAMPOTS_PUSHES", fallback: "16", meaning: "Deliveries that are under way at the same time." },
+  {
+    name: "SPAMPOTS_PUSH_LOOPBACK",
+    fallback: "false",
+    meaning: "Whether destinations on this machine are allowed, by http too: true or false. For trials.",
+  },
   { name: "SPAMPOTS_RETAIN_RAW", fallback: "90", meaning: "Days that ingested spool files are kept in done/." },
   { name: "SPAMPOTS_RETAIN_LAKE", fallback: "400", meaning: "Days that captures are kept in the lake." },
   {
@@ -140,6 +151,14 @@ export interface ServeSettings {
   readonly limits: { readonly requests: number; readonly downloads: number; readonly strangers: number };
 }
 
+/** What `run` needs to know. */
+export interface RunSettings {
+  /** A cron expression. */
+  readonly tick: string;
+  readonly pushes: number;
+  readonly pushLoopback: boolean;
+}
+
 /** What the environment says, frozen. Folders are absolute. */
 export interface Settings {
   readonly data: string;
@@ -164,6 +183,7 @@ export interface Settings {
   readonly signingKey?: string;
   readonly s3: S3Settings;
   readonly serve: ServeSettings;
+  readonly run: RunSettings;
   readonly threads: number;
   /** Megabytes. */
   readonly memoryMb: number;
@@ -203,9 +223,12 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
   const endpoint = text("SPAMPOTS_S3_ENDPOINT");
   if (endpoint !== undefined && !URL.canParse(endpoint))
     refuse("SPAMPOTS_S3_ENDPOINT", "Write a URL such as https://s3.example.");
-  const pathStyle = text("SPAMPOTS_S3_PATH_STYLE");
-  if (pathStyle !== undefined && pathStyle !== "true" && pathStyle !== "false")
-    refuse("SPAMPOTS_S3_PATH_STYLE", "Write true or false.");
+  const truth = (name: string) => {
+    const value = text(name);
+    if (value !== undefined && value !== "true" && value !== "false") refuse(name, "Write true or false.");
+    return value === undefined ? undefined : value === "true";
+  };
+  const pathStyle = truth("SPAMPOTS_S3_PATH_STYLE");
   const logLevel = text("SPAMPOTS_LOG") ?? "warn";
   if (!logLevels.includes(logLevel)) refuse("SPAMPOTS_LOG", `Write one of ${logLevels.join(", ")}.`);
 
@@ -232,7 +255,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     s3: {
       ...(endpoint === undefined ? {} : { endpoint }),
       region: text("SPAMPOTS_S3_REGION") ?? "us-east-1",
-      pathStyle: pathStyle === undefined ? endpoint !== undefined : pathStyle === "true",
+      pathStyle: pathStyle ?? endpoint !== undefined,
       deadlineMs: whole("SPAMPOTS_S3_DEADLINE", 60, 1, 3600) * 1000,
     },
     serve: {
@@ -242,6 +265,11 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
         downloads: whole("SPAMPOTS_LIMIT_DOWNLOADS", 16, 1, 10_000),
         strangers: whole("SPAMPOTS_LIMIT_STRANGERS", 60, 1, 1_000_000),
       },
+    },
+    run: {
+      tick: readTick(text("SPAMPOTS_TICK") ?? "* * * * *", refuse),
+      pushes: whole("SPAMPOTS_PUSHES", 16, 1, 1000),
+      pushLoopback: truth("SPAMPOTS_PUSH_LOOPBACK") ?? false,
     },
     threads: whole("SPAMPOTS_THREADS", Math.min(8, availableParallelism()), 1, 64),
     memoryMb: whole("SPAMPOTS_MEMORY", 400, leastMemoryMb, 1_000_000),
@@ -300,6 +328,13 @@ function readServe(text: Text, refuse: Refuse): Omit<ServeSettings, "limits"> {
     ...(metrics === "none" ? {} : { metrics: readListen("SPAMPOTS_METRICS_LISTEN", metrics, refuse) }),
     downloads: downloads === "redirect" ? "redirect" : "stream",
   };
+}
+
+/** Five fields, or six with seconds; what each may hold is for node-cron to say. */
+function readTick(value: string, refuse: Refuse): string {
+  if (!/^[\d*,/-]+( [\d*,/-]+){4,5}$/.test(value))
+    refuse("SPAMPOTS_TICK", "Write a cron expression of digits, such as */5 * * * * for every five minutes.");
+  return value;
 }
 
 function readListen(name: string, value: string, refuse: Refuse): Listen {

@@ -43,6 +43,10 @@ export interface CliWorld {
   marks(): Store;
   ingestWorld(): Promise<IngestWorld>;
   publishWorld(): Promise<PublishWorld>;
+  /** A variable of the environment that holds a secret of a destination. */
+  secret(variable: string): string | undefined;
+  /** Has configuration and sensors read again when they are asked for next. */
+  renew(): void;
   /** A line of progress for people at a terminal; nothing otherwise. */
   progress(text: string): void;
   close(): Promise<void>;
@@ -62,9 +66,14 @@ export async function openWorld(
   const log = openLog(settings.logLevel);
   if (fixed !== undefined) log.warn({ now: new Date(fixed).toISOString() }, "the clock is fixed by --now");
   const closing: (() => Promise<void> | void)[] = [];
-  const once = <T>(open: () => Promise<T>): (() => Promise<T>) => {
+  let renewals = 0;
+  /** Opened when first asked for; what is `renewable` again after {@link CliWorld.renew}. */
+  const once = <T>(open: () => Promise<T>, renewable = false): (() => Promise<T>) => {
     let opened: Promise<T> | undefined;
+    let openedIn = renewals;
     return () => {
+      if (renewable && openedIn < renewals) opened = undefined;
+      openedIn = renewals;
       opened ??= open();
       return opened;
     };
@@ -79,8 +88,11 @@ export async function openWorld(
     closing.push(() => opened.close());
     return opened;
   });
-  const configuration = once(async () => (await import("../feed/configuration.ts")).loadConfiguration(settings.config));
-  const sensors = once(() => readSensors(settings));
+  const configuration = once(
+    async () => (await import("../feed/configuration.ts")).loadConfiguration(settings.config),
+    true,
+  );
+  const sensors = once(() => readSensors(settings), true);
   const tableStore = () => openDiskStore(settings.tables);
   const progress = progressLine(!flags.json && process.stderr.isTTY === true);
   closing.push(() => progress(""));
@@ -101,6 +113,10 @@ export async function openWorld(
     tableStore,
     marks,
     progress,
+    secret: (variable) => env[variable],
+    renew: () => {
+      renewals += 1;
+    },
     async ingestWorld() {
       const { loadTables } = await import("../enrich/table-load.ts");
       const { openThreads } = await import("../lake/threads.ts");

@@ -17,29 +17,10 @@ import { type FileHandle, mkdir, open, readdir, readFile, unlink } from "node:fs
 import { join } from "node:path";
 import { z } from "zod";
 import { SpampotsError } from "../errors.ts";
-import { secondSchema, sha256Schema } from "../publication/exact-json.ts";
 import { sequenceName } from "../publication/log.ts";
 import { hintOf } from "../store/disk-error.ts";
 import type { Store } from "../store/store.ts";
-
-const receiptSchema = z.strictObject({
-  at: secondSchema,
-  feed: z.string().max(40),
-  sequence: z.int().min(1),
-  /** An artifact's name; absent for the manifest, or where TAXII cut objects from several. */
-  artifact: z.string().max(200).exactOptional(),
-  /** Of the artifact as stored, or of the manifest's payload. */
-  sha256: sha256Schema,
-  /** Bytes [from, to) of the artifact, where a part was handed out. */
-  range: z.tuple([z.int(), z.int()]).exactOptional(),
-  how: z.enum(["pull", "taxii"]),
-  /** `jti` of the token. */
-  token: z.string().max(100),
-  address: z.string().max(60),
-});
-
-/** What a partner was handed, when, how, and which digest. `at` is RFC 3339 in whole seconds. */
-export type Receipt = Readonly<z.infer<typeof receiptSchema>>;
+import { type Receipt, receiptSchema } from "./receipt.ts";
 
 const lineSchema = z.strictObject({ partner: z.string().max(40), receipt: receiptSchema });
 

@@ -9,6 +9,7 @@ import { type Checked, checkDocument } from "../document.ts";
 import type { Problem } from "../errors.ts";
 import { fields } from "../fields.ts";
 import { cadences, dayMs, formats, tlpLabels, tlpRank } from "../model.ts";
+import { type Destination, deliverySchema, destinationsOf } from "./destinations.ts";
 import { type Feed, identifier, reservedIds } from "./feeds.ts";
 
 const date = z.iso.date("Write a date as YYYY-MM-DD.");
@@ -53,9 +54,8 @@ const subscription = z.strictObject({
   tlp: z.enum(tlpLabels).optional(),
   split_by: z.literal("source_asn").optional(),
   deliveries: z
-    .array(
-      z.strictObject({ kind: z.literal("pull", "Only `pull` is known: the partner fetches from its own prefix.") }),
-    )
+    .array(deliverySchema)
+    .max(20)
     .default([{ kind: "pull" }]),
 });
 
@@ -84,6 +84,7 @@ const partner = z.strictObject({
     .optional(),
   subscriptions: z.array(subscription).default([]),
   masks: z.array(z.string()).default([]),
+  private_networks: z.array(z.union([z.cidrv4(), z.cidrv6()], "Write a network such as 10.20.0.0/16.")).default([]),
 });
 
 /** The schema of the file; also what the editors' JSON Schema is made from. */
@@ -101,6 +102,8 @@ export interface Subscription {
   readonly formats: readonly (typeof formats)[number][];
   readonly tlp: (typeof tlpLabels)[number];
   readonly splitBy?: "source_asn";
+  /** Where its publications are pushed to; the partner may fetch them as well. */
+  readonly destinations: readonly Destination[];
 }
 
 /** A partner as checked. MoU dates are instants: `from` inclusive, `to` exclusive (the day after `expires`). */
@@ -123,6 +126,8 @@ export interface Partner {
   readonly tokensNotBefore?: number;
   readonly subscriptions: readonly Subscription[];
   readonly masks: readonly string[];
+  /** Networks (CIDR) that aren't public and may be pushed to all the same. */
+  readonly privateNetworks: readonly string[];
 }
 
 type RawPartner = z.infer<typeof partner>;
@@ -247,6 +252,17 @@ function subscriptionProblems(
   if (item.split_by !== undefined && (feed.splitBy !== item.split_by || !item.formats.includes("csv"))) {
     problems.push(at(["split_by"], "The feed does not offer this split, or the subscription has no CSV to split."));
   }
+  const names = item.deliveries.map((delivery) =>
+    delivery.kind === "pull" ? "pull" : (delivery.name ?? delivery.kind),
+  );
+  for (const [index, delivery] of item.deliveries.entries()) {
+    if (names.indexOf(names[index] ?? "") < index)
+      problems.push(
+        at(["deliveries", index], `There is a delivery ${names[index]} already; give this one a name of its own.`),
+      );
+    if (delivery.kind === "taxii" && !item.formats.includes("stix"))
+      problems.push(at(["deliveries", index], "TAXII takes STIX alone; add stix to the formats."));
+  }
   return problems;
 }
 
@@ -270,6 +286,7 @@ function partnerOf(entry: RawPartner, feeds: ReadonlyMap<string, Feed>): Partner
     keys: entry.keys,
     ...(entry.tokens_not_before === undefined ? {} : { tokensNotBefore: Date.parse(entry.tokens_not_before) }),
     masks: [...entry.masks].sort(),
+    privateNetworks: entry.private_networks,
     subscriptions: entry.subscriptions.flatMap((item) => subscriptionOf(item, feeds.get(item.feed))),
   };
 }
@@ -277,5 +294,14 @@ function partnerOf(entry: RawPartner, feeds: ReadonlyMap<string, Feed>): Partner
 function subscriptionOf(item: z.infer<typeof subscription>, feed: Feed | undefined): Subscription[] {
   if (feed === undefined) return [];
   const split = item.split_by === undefined ? {} : { splitBy: item.split_by };
-  return [{ feed, every: item.every, formats: [...new Set(item.formats)].sort(), tlp: item.tlp ?? feed.tlp, ...split }];
+  return [
+    {
+      feed,
+      every: item.every,
+      formats: [...new Set(item.formats)].sort(),
+      tlp: item.tlp ?? feed.tlp,
+      ...split,
+      destinations: destinationsOf(item.deliveries),
+    },
+  ];
 }

@@ -1,0 +1,59 @@
+/**
+ * What a destination is to the runner: something that takes publications, each whole, and again without harm. One file
+ * for each kind below `destinations/`.
+ */
+import type { Destination } from "../feed/destinations.ts";
+import type { Artifact, Manifest } from "../publication/manifest.ts";
+
+/** A publication on its way, as its destination takes it: artifacts first, the signed manifest last. */
+export interface Outgoing {
+  readonly manifest: Manifest;
+  /** Hex SHA-256 of the manifest's payload. */
+  readonly payloadSha256: string;
+  /** The manifest as it was signed: a flattened JWS. */
+  readonly signed: Uint8Array;
+  /** Files to be sent, in the manifest's order: none of what was withdrawn or expired. */
+  readonly artifacts: readonly Artifact[];
+  /** The stored bytes of an artifact. @throws SpampotsError as `Store.open`, also while it is read. */
+  open(artifact: Artifact): Promise<AsyncIterable<Uint8Array>>;
+  /** Announcements of keys in the partner's prefix, each with its name (`keys/00000001.jws`), in order. */
+  announcements(): AsyncIterable<{ readonly name: string; readonly signed: Uint8Array }>;
+}
+
+/** A destination that publications are brought to. */
+export interface Target {
+  /**
+   * Brings one publication. Afterwards the destination has every byte of it. May be called again for what it has: nothing
+   * is then doubled there, and little is sent.
+   *
+   * @throws SpampotsError `delivery-failed` (worth another try; `retryAfterMs` in its facts where the destination said so),
+   *   `delivery-refused` (not before somebody changes something), and the store's own.
+   */
+  deliver(outgoing: Outgoing, signal: AbortSignal): Promise<void>;
+  /** Ends its connections. */
+  close(): void;
+}
+
+/** What targets are made with. */
+export interface TargetWorld {
+  /** A secret of the environment, by the variable's name. */
+  secret(variable: string): string | undefined;
+  /** Networks (CIDR) of this partner that aren't public and may be asked all the same. */
+  readonly privateNetworks: readonly string[];
+  /** Whether destinations on this machine are allowed, by http too. */
+  readonly loopback: boolean;
+}
+
+/** Opens a destination. Nothing is asked of it yet. @throws SpampotsError `delivery-refused` where a secret is missing. */
+export async function openTarget(destination: Destination, world: TargetWorld): Promise<Target> {
+  switch (destination.kind) {
+    case "https":
+      return (await import("./destinations/https.ts")).httpsTarget(destination, world);
+    case "s3":
+      return (await import("./destinations/s3.ts")).s3Target(destination, world);
+    case "webhook":
+      return (await import("./destinations/webhook.ts")).webhookTarget(destination, world);
+    case "taxii":
+      return (await import("./destinations/taxii.ts")).taxiiTarget(destination, world);
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * Files into a folder of the partner's by PUT, as WebDAV servers take them, laid out as the partner's prefix is, so that
+ * `spampots verify` and `openssl` prove the folder:
+ *
+ *     <url>/keys/00000001.jws   <url>/<feed>/artifacts/<16 hex>-<name>   <url>/<feed>/log/00000001.jws
+ *
+ * @see RFC 9110 §9.3.4 (PUT), RFC 9530 (Content-Digest), RFC 4918 §9.3 (MKCOL)
+ */
+import { createHash } from "node:crypto";
+import type { DestinationOf } from "../../feed/destinations.ts";
+import { logKey } from "../../publication/log.ts";
+import { artifactKey } from "../../publication/manifest.ts";
+import { jwsMediaType } from "../../publication/sign.ts";
+import type { Outgoing, Target, TargetWorld } from "../destination.ts";
+import { type Outbound, type OutboundCall, openOutbound, refusalOf } from "../outbound.ts";
+
+/** One file to be put. */
+interface OutgoingFile {
+  /** Below the base URL. */
+  readonly name: string;
+  readonly bytes: number;
+  /** Hex. */
+  readonly sha256: string;
+  readonly mediaType: string;
+  body(): Promise<NonNullable<OutboundCall["body"]>>;
+}
+
+/** Opens a base URL. @throws SpampotsError `delivery-refused` where a secret is missing. */
+export async function httpsTarget({ url, auth, tls }: DestinationOf<"https">, world: TargetWorld): Promise<Target> {
+  const outbound = await openOutbound({ auth, tls, world });
+  const base = url.replace(/\/*$/, "/");
+  const announced = new Set<string>();
+  return {
+    async deliver(outgoing, signal) {
+      const { manifest, signed } = outgoing;
+      const place = { outbound, base, signal };
+      for await (const { name, signed: announcement } of outgoing.announcements()) {
+        if (!announced.has(name)) await putFile(place, signedFile(name, announcement));
+        announced.add(name);
+      }
+      for (const artifact of outgoing.artifacts) await putUnlessThere(place, artifactFile(outgoing, artifact));
+      await putFile(place, signedFile(`${manifest.feed}/${logKey(manifest.sequence)}`, signed));
+    },
+    close: () => outbound.close(),
+  };
+}
+
+function signedFile(name: string, signed: Uint8Array): OutgoingFile {
+  const sha256 = createHash("sha256").update(signed).digest("hex");
+  return { name, bytes: signed.length, sha256, mediaType: jwsMediaType, body: async () => signed };
+}
+
+function artifactFile(outgoing: Outgoing, artifact: Outgoing["artifacts"][number]): OutgoingFile {
+  const { bytes, sha256, content_encoding, media_type } = artifact;
+  return {
+    name: `${outgoing.manifest.feed}/${artifactKey(artifact)}`,
+    bytes,
+    sha256,
+    // The file is what is put, packed as it is.
+    mediaType: content_encoding === "gzip" ? "application/gzip" : media_type,
+    body: async () => ({ bytes, chunks: await outgoing.open(artifact) }),
+  };
+}
+
+interface Place {
+  readonly outbound: Outbound;
+  readonly base: string;
+  readonly signal: AbortSignal;
+}
+
+/** A file whose name holds its digest is there if one of its length is: half a file is shorter. */
+async function putUnlessThere(place: Place, file: OutgoingFile): Promise<void> {
+  const { outbound, base, signal } = place;
+  const { status, headers } = await outbound.call({ method: "HEAD", url: new URL(base + file.name), signal });
+  if (status === 200 && headers["content-length"] === String(file.bytes)) return;
+  await putFile(place, file);
+}
+
+async function putFile(place: Place, file: OutgoingFile): Promise<void> {
+  const { outbound, base, signal } = place;
+  const url = new URL(base + file.name);
+  const put = async () =>
+    outbound.call({
+      method: "PUT",
+      url,
+      headers: {
+        "content-type": file.mediaType,
+        "content-digest": `sha-256=:${Buffer.from(file.sha256, "hex").toString("base64")}:`,
+      },
+      body: await file.body(),
+      signal,
+    });
+  let answer = await put();
+  // A WebDAV server that doesn't make folders by itself (RFC 4918 §9.7.1).
+  if (answer.status === 409) {
+    await makeFolders(place, file.name);
+    answer = await put();
+  }
+  if (answer.status < 200 || answer.status >= 300) throw refusalOf(answer, url);
+}
+
+async function makeFolders({ outbound, base, signal }: Place, name: string): Promise<void> {
+  const folders = name.split("/").slice(0, -1);
+  for (let depth = 1; depth <= folders.length; depth += 1) {
+    const url = new URL(`${base}${folders.slice(0, depth).join("/")}/`);
+    await outbound.call({ method: "MKCOL", url, signal });
+  }
+}
