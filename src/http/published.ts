@@ -1,7 +1,7 @@
 /**
  * What was published to a partner in one feed, as the doors read it: over a store confined to the feed's prefix, every
- * signature checked, and what later publications say of earlier ones taken into account. A log is read once and then
- * followed.
+ * signature checked, and what later publications say of earlier ones taken into account. A log is read from its end back,
+ * as far as somebody asks, and then followed: what a publication needs to be told of stands in it and in those after it.
  *
  * @see design §3 points 10, 13, 15
  */
@@ -20,6 +20,8 @@ export interface PublicationFacts {
   /** RFC 3339 in microseconds. */
   readonly publishedAt: string;
   readonly payloadSha256: string;
+  /** Of the one before. */
+  readonly previousSha256: string | null;
   readonly withdraws: readonly number[];
   readonly reason?: string;
   readonly artifacts: number;
@@ -29,7 +31,7 @@ export interface PublicationFacts {
   readonly retainUntil: number;
 }
 
-/** Manifests that are read at once where a log is met for the first time. */
+/** Manifests that are read at once. */
 const readAhead = 16;
 
 /** How long a look at the log's end is good for, in milliseconds. */
@@ -58,11 +60,14 @@ export class PublishedFeed {
   readonly #store: Store;
   readonly #keys: IssuerKeys;
   readonly #whose: Whose;
+  /** From sequence `#first` to the tip, in order; nothing is known yet of those before. */
   readonly #facts: PublicationFacts[] = [];
+  #first = 1;
   /** Withdrawn sequence → the publication that withdrew it. */
   readonly #withdrawn = new Map<number, PublicationFacts>();
   #lookedAt = Number.NEGATIVE_INFINITY;
   #looking: Promise<void> | undefined;
+  #readingBack: Promise<void> | undefined;
 
   /** @param store the whole store. */
   constructor(store: Store, keys: IssuerKeys, whose: Whose) {
@@ -72,11 +77,11 @@ export class PublishedFeed {
   }
 
   /**
-   * All publications in order of their sequence, as of at most a second ago. `now` in milliseconds.
+   * Sequence of the newest publication, as of at most a second ago; 0 for an empty log. `now` in milliseconds.
    *
-   * @throws SpampotsError `log-behind`, `verify-failed`, `bad-manifest`: nothing of a log that was tampered with is told.
+   * @throws SpampotsError as {@link PublishedFeed.publications}
    */
-  async publications(now: number): Promise<readonly PublicationFacts[]> {
+  async tip(now: number): Promise<number> {
     if (now - this.#lookedAt >= freshMs || now < this.#lookedAt) {
       this.#looking ??= this.#look().finally(() => {
         this.#looking = undefined;
@@ -84,42 +89,68 @@ export class PublishedFeed {
       await this.#looking;
       this.#lookedAt = now;
     }
-    return this.#facts;
+    return this.#tip;
   }
 
+  get #tip(): number {
+    return this.#first + this.#facts.length - 1;
+  }
+
+  /**
+   * Publications from sequence `from` on, in order, as of at most a second ago. `now` in milliseconds.
+   *
+   * @throws SpampotsError `log-behind`, `verify-failed`, `bad-manifest`: of publications before one that was tampered with,
+   *   nothing is told.
+   */
+  async publications(now: number, from: number): Promise<readonly PublicationFacts[]> {
+    await this.tip(now);
+    await this.#readBack(from);
+    return this.#facts.slice(Math.max(0, from - this.#first));
+  }
+
+  /** Learns where the log ends, the first time; afterwards reads what came since. */
   async #look(): Promise<void> {
-    const tip = await tipSequence(this.#store, this.#facts.length);
-    while (this.#facts.length < tip) {
-      const from = this.#facts.length + 1;
-      const sequences = Array.from({ length: Math.min(readAhead, tip - from + 1) }, (_, index) => from + index);
-      const read = await Promise.all(sequences.map((sequence) => this.read(sequence)));
-      for (const { manifest, payloadSha256 } of read) this.#take(manifest, payloadSha256);
+    const known = this.#tip;
+    const tip = await tipSequence(this.#store, known);
+    if (known === 0) this.#first = tip + 1;
+    while (this.#tip < tip) {
+      const from = this.#tip + 1;
+      for (const facts of await this.#factsOf(from, Math.min(tip, from + readAhead - 1))) {
+        const before = this.#facts.at(-1);
+        if (before) checkChain(before, facts, this.#store);
+        this.#facts.push(facts);
+        this.#takeWithdrawal(facts);
+      }
     }
   }
 
-  #take(manifest: Manifest, payloadSha256: string): void {
-    if (manifest.previous_sha256 !== (this.#facts.at(-1)?.payloadSha256 ?? null)) {
-      throw new SpampotsError("verify-failed", "A publication doesn't follow the one before it.", {
-        sequence: manifest.sequence,
-        store: this.#store.url,
+  /** Afterwards all is known from this sequence on. Who waits for the same waits together. */
+  async #readBack(from: number): Promise<void> {
+    while (this.#first > Math.max(1, from)) {
+      this.#readingBack ??= this.#readBefore(this.#first).finally(() => {
+        this.#readingBack = undefined;
       });
+      await this.#readingBack;
     }
-    const { withdraws } = manifest;
-    const facts: PublicationFacts = {
-      sequence: manifest.sequence,
-      kind: manifest.kind,
-      period: manifest.period,
-      revision: manifest.revision,
-      publishedAt: manifest.published_at,
-      payloadSha256,
-      withdraws: withdraws?.sequences ?? [],
-      ...(withdraws === undefined ? {} : { reason: withdraws.reason }),
-      artifacts: manifest.artifacts.length,
-      bytes: manifest.artifacts.reduce((sum, { bytes }) => sum + bytes, 0),
-      objects: stixObjects(manifest),
-      retainUntil: Date.parse(manifest.retain_until),
-    };
-    this.#facts.push(facts);
+  }
+
+  async #readBefore(first: number): Promise<void> {
+    const read = await this.#factsOf(Math.max(1, first - readAhead), first - 1);
+    for (const facts of read.reverse()) {
+      const after = this.#facts[0];
+      if (after) checkChain(facts, after, this.#store);
+      this.#facts.unshift(facts);
+      this.#first = facts.sequence;
+      this.#takeWithdrawal(facts);
+    }
+  }
+
+  #factsOf(from: number, to: number): Promise<PublicationFacts[]> {
+    const sequences = Array.from({ length: to - from + 1 }, (_, index) => from + index);
+    return Promise.all(sequences.map(async (sequence) => factsOf(await this.read(sequence))));
+  }
+
+  #takeWithdrawal(facts: PublicationFacts): void {
     for (const sequence of facts.withdraws) this.#withdrawn.set(sequence, facts);
   }
 
@@ -161,26 +192,30 @@ export class PublishedFeed {
     throw new SpampotsError("log-behind", "A publication is gone from the log.", { sequence, store: this.#store.url });
   }
 
-  /** The publication that withdrew this one, if any. */
+  /** The publication that withdrew this one, if any; of one that {@link PublishedFeed.publications} was asked for. */
   withdrawnBy(sequence: number): PublicationFacts | undefined {
     return this.#withdrawn.get(sequence);
   }
 
   /**
    * The newest publication of the newest period, or of `period`, that is not withdrawn; `undefined` where there is none.
+   * As of at most a second ago; reads no further back than it must.
+   *
+   * @throws SpampotsError as {@link PublishedFeed.publications}
    */
-  latest(period?: string): PublicationFacts | undefined {
-    const standing = this.#facts.filter(
-      (facts) =>
-        facts.kind === "publication" &&
-        !this.#withdrawn.has(facts.sequence) &&
-        (period === undefined || facts.period.id === period),
-    );
-    // In the order of sequences: of two for one period, the later is the newer revision.
-    return standing.reduce<PublicationFacts | undefined>(
-      (best, facts) => (best === undefined || best.period.start <= facts.period.start ? facts : best),
-      undefined,
-    );
+  async latest(now: number, period?: string): Promise<PublicationFacts | undefined> {
+    let best: PublicationFacts | undefined;
+    for (let sequence = await this.tip(now); sequence > 0; sequence -= 1) {
+      if (sequence < this.#first) await this.#readBack(sequence);
+      const facts = this.#facts[sequence - this.#first];
+      // What is published has ended: from here back, every period ends before the best one starts.
+      if (facts === undefined || (best && Date.parse(facts.publishedAt) <= Date.parse(best.period.start))) break;
+      if (facts.kind !== "publication" || this.#withdrawn.has(sequence)) continue;
+      if (period !== undefined) {
+        if (facts.period.id === period) return facts;
+      } else if (best === undefined || best.period.start < facts.period.start) best = facts;
+    }
+    return best;
   }
 
   /**
@@ -191,6 +226,7 @@ export class PublishedFeed {
   async artifact(manifest: Manifest, name: string, now: number): Promise<ArtifactState | undefined> {
     const artifact = manifest.artifacts.find((entry) => entry.name === name);
     if (artifact === undefined) return undefined;
+    await this.#readBack(manifest.sequence);
     const by = this.#withdrawn.get(manifest.sequence);
     if (by) return { state: "withdrawn", by: by.sequence, reason: by.reason ?? "" };
     const key = artifactKey(artifact);
@@ -218,6 +254,34 @@ export class PublishedFeed {
   ) {
     return this.#store.open(key, range, options);
   }
+}
+
+function factsOf({ manifest, payloadSha256 }: Publication): PublicationFacts {
+  const { withdraws } = manifest;
+  return {
+    sequence: manifest.sequence,
+    kind: manifest.kind,
+    period: manifest.period,
+    revision: manifest.revision,
+    publishedAt: manifest.published_at,
+    payloadSha256,
+    previousSha256: manifest.previous_sha256,
+    withdraws: withdraws?.sequences ?? [],
+    ...(withdraws === undefined ? {} : { reason: withdraws.reason }),
+    artifacts: manifest.artifacts.length,
+    bytes: manifest.artifacts.reduce((sum, { bytes }) => sum + bytes, 0),
+    objects: stixObjects(manifest),
+    retainUntil: Date.parse(manifest.retain_until),
+  };
+}
+
+/** @throws SpampotsError `verify-failed` unless the second names the first as the one before it. */
+function checkChain(before: PublicationFacts, after: PublicationFacts, store: Store): void {
+  if (after.previousSha256 === before.payloadSha256) return;
+  throw new SpampotsError("verify-failed", "A publication doesn't follow the one before it.", {
+    sequence: after.sequence,
+    store: store.url,
+  });
 }
 
 /** Logs that are followed at the same time: what was asked for longest ago is forgotten. */

@@ -201,7 +201,7 @@ async function questionOf(
   const scope = [caller.partner.id, subscription.feed.id, resource, object ?? ""];
   const query = readQuery(new URL(context.req.url).searchParams, fields, scope);
   const now = clock();
-  const held = (await published.publications(now)).filter(
+  const held = (await published.publications(now, 1)).filter(
     ({ sequence, objects, retainUntil }) =>
       objects > 0 && published.withdrawnBy(sequence) === undefined && now < retainUntil,
   );

@@ -21,7 +21,7 @@ async function followed(t: TestContext, patienceMs = 10_000) {
     { find: finder(issuer.keyring), look: async () => {} },
     { partner: "twcert", feed: "spam-sources" },
   );
-  const facts = await published.publications(testNow);
+  const facts = await published.publications(testNow, 1);
   const held = facts.map(
     ({ sequence, payloadSha256, objects }): HeldPublication => ({ sequence, payloadSha256, objects }),
   );

@@ -71,8 +71,7 @@ export function feedRoutes(routes: Routes, { clock }: HttpWorld): void {
 
 async function describe({ subscription, published }: OwnFeed, now: number): Promise<z.infer<typeof feedItem>> {
   const { feed, every, formats, tlp } = subscription;
-  const all = await published.publications(now);
-  const latest = published.latest();
+  const latest = await published.latest(now);
   return {
     id: feed.id,
     title: feed.title,
@@ -80,7 +79,7 @@ async function describe({ subscription, published }: OwnFeed, now: number): Prom
     every,
     formats: [...formats],
     tlp,
-    publications: all.length,
+    publications: await published.tip(now),
     latest: latest === undefined ? null : itemOf(feed.id, published, latest),
     href: `/v1/feeds/${feed.id}`,
     schema: `/v1/feeds/${feed.id}/schema`,

@@ -51,8 +51,7 @@ export function publicationRoutes(routes: Routes, world: HttpWorld): void {
     },
     async ({ caller, params, query, context }) => {
       const feed = feedOf(caller, params.feed);
-      const after = async (): Promise<readonly PublicationFacts[]> =>
-        (await feed.published.publications(clock())).slice(query.after);
+      const after = () => feed.published.publications(clock(), query.after + 1);
       let found = await after();
       if (found.length === 0 && query.wait > 0) {
         found = await waitFor(after, query.wait, caller, context.req.raw.signal, world);

@@ -89,8 +89,10 @@ export async function publicationOf(
   period: string | undefined,
   now: number,
 ): Promise<PublicationFacts> {
-  const all = await published.publications(now);
-  const facts = sequence === "latest" ? published.latest(period) : all[Number(sequence) - 1];
+  const facts =
+    sequence === "latest"
+      ? await published.latest(now, period)
+      : (await published.publications(now, Number(sequence)))[0];
   if (facts === undefined || (period !== undefined && facts.period.id !== period)) throw notFound();
   return facts;
 }
