@@ -87,15 +87,17 @@ test("one feed by curl, openssl and jq: everything, then what is new, then nothi
   assert.match(late.said, /1\/\S+ was withdrawn or is expired\n/);
 });
 
-test("the script's signatures are 64 bytes, also where a number in them is short", { skip }, async (t) => {
-  const { folder } = await openShell(t);
-  const pipe = /signature=\$\(printf %s "\$input" \| (.*) \| encode\)\n/.exec(
-    block("quoted: docs/examples/pull-feed.sh"),
-  )?.[1];
-  assert.ok(pipe);
-  // One in 128 is short: 300 hold about two.
-  const signed = `key=twcert-cc.pem; for i in $(seq 300); do printf %s "$i" | ${pipe} | wc -c; done | sort -u`;
-  assert.deepEqual(await shell(folder, signed), { code: 0, said: "64\n" });
+test("a service that doesn't answer is no success", { skip }, async (t) => {
+  const { service, pull } = await openShell(t);
+  await publishTwice(service);
+  for (const path of ["/oauth2/token", "/v1/keys", "?after=0", "/publications/1", ".csv.gz"]) {
+    service.meddle = async (request, response, pass) =>
+      (request.url ?? "").endsWith(path) && answer(response, { ...(await pass()), status: 403, body: Buffer.from("") });
+    const { code, said } = await pull();
+    assert.notEqual(code, 0, `${path}: ${said}`);
+  }
+  service.meddle = undefined;
+  assert.deepEqual(await pull(), { code: 0, said: "spam-sources 1\nspam-sources 2\n" });
 });
 
 test("what was changed on the way, or signed by another key, stops it", { skip }, async (t) => {
