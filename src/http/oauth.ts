@@ -26,7 +26,9 @@ const noQuery = z.strictObject({});
 const form = z.object({
   grant_type: z.literal("client_credentials"),
   client_assertion_type: z.literal(assertionType),
-  client_assertion: z.string(),
+  client_assertion: z
+    .string()
+    .describe("A JWT signed by your key: `iss` and `sub` are your id, `aud` this service's URL, `jti` new each time."),
   client_id: z.string().optional().describe("The partner's id; may be left out, since the assertion names it."),
   scope: z.string().optional().describe("Feeds, separated by spaces; all that are subscribed by default."),
 });

@@ -120,35 +120,71 @@ export function openApi(specs: readonly Spec[], url: string, version: string): R
 
 const escaped = (text: string) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
 
+/** A sentence, with what stands between backticks as code. */
+const prose = (text: string) => escaped(text).replaceAll(/`([^`]+)`/g, "<code>$1</code>");
+
+/** What the page says of a parameter. */
+interface Shown {
+  readonly name: string;
+  readonly in: string;
+  readonly description?: string;
+  readonly schema: Readonly<{ minimum?: number; maximum?: number; default?: unknown; const?: unknown }>;
+}
+
+function shownOf(spec: Spec): Shown[] {
+  const form = Object.entries(spec.form?.shape ?? {}).map(([name, schema]) => {
+    const { description, ...rest } = new Schemas().of(schema as z.ZodType, spec.id); // a member of an object
+    return { name, in: "form", ...(description === undefined ? {} : { description }), schema: rest };
+  });
+  return [...parametersOf(spec, new Schemas()), ...form] as Shown[]; // as made here and above
+}
+
+function parameterRow({ name, in: place, description = "", schema }: Shown): string {
+  const { minimum, maximum } = schema;
+  const bounds = minimum === undefined || maximum === undefined ? [] : [`${minimum} to ${maximum}.`];
+  const usual = schema.default === undefined ? [] : [`By default \`${String(schema.default)}\`.`];
+  const only = schema.const === undefined ? [] : [`Always \`${String(schema.const)}\`.`];
+  const meaning = [description, ...bounds, ...only, ...usual].join(" ").trim();
+  return `<tr><th scope="row"><code>${escaped(name)}</code></th><td>${place}</td><td>${prose(meaning)}</td></tr>`;
+}
+
+const answerList = (answers: readonly (readonly [string, string])[]) =>
+  `<ul>${answers.map(([status, description]) => `<li><code>${status}</code> ${prose(description)}</li>`).join("")}</ul>`;
+
+function routeSection(spec: Spec): string {
+  const rows = shownOf(spec).map(parameterRow).join("");
+  const head = '<tr><th scope="col">parameter</th><th scope="col">in</th><th scope="col">meaning</th></tr>';
+  const table = rows === "" ? "" : `<table>${head}${rows}</table>`;
+  const answers = Object.entries(spec.answers).map(([status, { description }]) => [status, description] as const);
+  const open = spec.secured ? "" : " <em>Open to all.</em>";
+  return `<section id="${spec.id}"><h2><code>${spec.method} ${escaped(spec.path)}</code></h2><p>${prose(spec.summary)}${open}</p>${table}${answerList(answers)}</section>`;
+}
+
 /** A reference page for people: HTML without scripts, its style in itself. */
 export function referencePage(specs: readonly Spec[]): string {
-  const section = (spec: Spec) => {
-    const parameters = parametersOf(spec, new Schemas()) as { name: string; in: string; description?: string }[]; // as made above
-    const rows = parameters.map(
-      ({ name, in: place, description }) =>
-        `<tr><td><code>${escaped(name)}</code></td><td>${place}</td><td>${escaped(description ?? "")}</td></tr>`,
-    );
-    const table =
-      rows.length > 0 ? `<table><tr><th>parameter</th><th>in</th><th>meaning</th></tr>${rows.join("")}</table>` : "";
-    const answers = Object.entries(spec.answers).map(
-      ([status, { description }]) => `<li><code>${status}</code> ${escaped(description)}</li>`,
-    );
-    return `<section id="${spec.id}"><h2><code>${spec.method} ${escaped(spec.path)}</code></h2><p>${escaped(spec.summary)}${spec.secured ? "" : " <em>Open to all.</em>"}</p>${table}<ul>${answers.join("")}</ul></section>`;
-  };
   const contents = specs.map(
     ({ id, method, path }) => `<li><a href="#${id}"><code>${method} ${escaped(path)}</code></a></li>`,
   );
   return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Pull API</title>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Pull API</title>
 <style>${pageStyle}</style></head>
-<body><h1>Pull API</h1>
-<p>Send a token in the header <code>Authorization: Bearer</code>. For machines: <a href="/openapi.json">/openapi.json</a> (OpenAPI 3.1). Errors are <code>application/problem+json</code>.</p>
-<ul>${contents.join("")}</ul>
-${specs.map(section).join("\n")}
-</body></html>
+<body><main><h1>Pull API</h1>
+<p>Send a token in the header <code>Authorization: Bearer</code>. For machines: <a href="/openapi.json">/openapi.json</a> (OpenAPI 3.1). TAXII 2.1 clients begin at <code>/taxii2/</code>.</p>
+<nav aria-label="Routes"><ul>${contents.join("")}</ul></nav>
+${specs.map(routeSection).join("\n")}
+<section id="errors"><h2>Any route</h2><p>Errors are <code>application/problem+json</code> (RFC 9457), and say what to do.</p>${answerList(Object.entries({ ...everywhere, ...secured }))}</section>
+</main></body></html>
 `;
 }
 
 /** The one style of the page; `app.ts` allows it by its digest. */
-export const pageStyle =
-  ":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse}td,th{border:1px solid;padding:.2rem .6rem;text-align:left;vertical-align:top}";
+export const pageStyle = `:root{color-scheme:light dark}
+body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;overflow-wrap:break-word}
+h2{font-size:1.1rem;margin-top:2rem}
+ul{padding-left:1.2rem}
+table{border-collapse:collapse}
+td,th{border:1px solid #8888;padding:.2rem .6rem;text-align:left;vertical-align:top;font-weight:normal}
+th[scope=col]{font-weight:bold}
+@media(max-width:36rem){tr{display:block;border:1px solid #8888;padding:.2rem .6rem}td,th{display:inline;border:0;padding:0 .4rem 0 0}td:last-child{display:block}tr:has(th[scope=col]){display:none}}
+section:target h2{text-decoration:underline}
+@media print{section{break-inside:avoid}a{color:inherit}}`;

@@ -360,4 +360,9 @@ test("the OpenAPI document has every route, and the page loads nothing", async (
   const page: Answer = await ask(`${served.url}/reference`);
   for (const path of paths) assert.ok(page.text.includes(path), path);
   assert.doesNotMatch(page.text, /<script|src=|@import|url\(|https?:\/\//);
+  assert.doesNotMatch(page.text, /`/, "code is shown as code");
+  assert.doesNotMatch(page.text, /<td><\/td>/, "each parameter has a meaning");
+  assert.match(page.text, /<code>client_assertion<\/code><\/th><td>form<\/td>/);
+  assert.match(page.text, /<code>wait<\/code>.*?0 to 60\. By default <code>0<\/code>/);
+  for (const status of [401, 429, 503]) assert.ok(page.text.includes(`<code>${status}</code>`), String(status));
 });

@@ -39,7 +39,12 @@ export function fileRoutes(routes: Routes, world: HttpWorld): void {
       path: "/v1/feeds/{feed}/publications/{sequence}/{artifact}",
       id: "artifact",
       summary: "A file that a publication names, byte for byte as its digest says.",
-      params: inLog.extend({ artifact: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,179}$/) }),
+      params: inLog.extend({
+        artifact: z
+          .string()
+          .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,179}$/)
+          .describe("Its name, as the manifest has it."),
+      }),
       query: noQuery,
       secured: true,
       answers: fileAnswers("application/gzip", "application/json", "text/markdown"),

@@ -28,8 +28,9 @@ export function proofRoutes(routes: Routes, world: HttpWorld): void {
           .string()
           .max(200)
           .regex(/^[\w./-]*$/, "Write the `next` of the last answer.")
-          .optional(),
-        limit: whole(1, 10_000).default(1000),
+          .optional()
+          .describe("The `next` of the last answer."),
+        limit: whole(1, 10_000).default(1000).describe("Receipts in the answer."),
       }),
       secured: true,
       answers: answerOf(
@@ -76,7 +77,12 @@ export function proofRoutes(routes: Routes, world: HttpWorld): void {
       path: "/v1/keys/{n}",
       id: "keyAnnouncement",
       summary: "One announcement of keys as it was signed; from 1 without gaps.",
-      params: z.object({ n: z.string().regex(/^[1-9]\d{0,7}$/) }),
+      params: z.object({
+        n: z
+          .string()
+          .regex(/^[1-9]\d{0,7}$/)
+          .describe("Its number."),
+      }),
       query: noQuery,
       secured: true,
       answers: { 200: { description: "The announcement.", content: { [jwsMediaType]: z.looseObject({}) } } },

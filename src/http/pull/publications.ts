@@ -43,7 +43,7 @@ export function publicationRoutes(routes: Routes, world: HttpWorld): void {
       params: inFeed,
       query: z.strictObject({
         after: whole(0, 99_999_999).default(0).describe("The sequence you have; the `next` of the last answer."),
-        limit: whole(1, mostListed).default(mostListed),
+        limit: whole(1, mostListed).default(mostListed).describe("Publications in the answer."),
         wait: whole(0, longestWait).default(0).describe("Seconds to wait where there is nothing new."),
       }),
       secured: true,

@@ -17,8 +17,18 @@ export const whole = (least: number, most: number) =>
     .pipe(z.int().min(least, `At least ${least}.`).max(most, `At most ${most}.`));
 
 /** Parameters of a path. */
-export const inFeed = z.object({ feed: z.string().regex(/^[a-z][a-z0-9-]{0,39}$/) });
-export const inLog = inFeed.extend({ sequence: z.string().regex(/^(?:[1-9]\d{0,7}|latest)$/) });
+export const inFeed = z.object({
+  feed: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,39}$/)
+    .describe("Its id, such as `spam-sources`."),
+});
+export const inLog = inFeed.extend({
+  sequence: z
+    .string()
+    .regex(/^(?:[1-9]\d{0,7}|latest)$/)
+    .describe("Its number, or `latest`: the newest period's."),
+});
 
 /** A publication in a listing. */
 export const publicationItem = z.object({
