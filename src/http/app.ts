@@ -9,6 +9,7 @@ import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import { z } from "zod";
 import { admit } from "./access.ts";
+import { sendBody } from "./body.ts";
 import { healthRoutes } from "./health.ts";
 import { oauthRoutes } from "./oauth.ts";
 import { openApi, pageStyle, referencePage } from "./openapi.ts";
@@ -28,6 +29,11 @@ const styleDigest = createHash("sha256").update(pageStyle).digest("base64");
 export function createApp(world: HttpWorld, addressOf: AddressOf, version: string): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
   const { log } = world;
+  // Outermost: every header stands by then.
+  app.use(async (context, next) => {
+    await next();
+    await sendBody(context);
+  });
   app.use(
     secureHeaders({
       contentSecurityPolicy: {

@@ -4,11 +4,12 @@
  *
  * @see RFC 9110 §13.1.2 (If-None-Match), §13.1.5 (If-Range), §14 (ranges), RFC 9530 (Content-Digest, Repr-Digest)
  */
-import { pipeline, Readable } from "node:stream";
+import { pipeline } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { SpampotsError, sayError } from "../errors.ts";
 import { secondsInstant } from "../feed/period.ts";
 import type { Artifact } from "../publication/manifest.ts";
+import type { Body } from "./body.ts";
 import type { PublishedFeed } from "./published.ts";
 import { matches, parseRange } from "./range-header.ts";
 import type { AskedByCaller } from "./route.ts";
@@ -74,8 +75,8 @@ export async function handOut(request: Request, download: Download, world: HttpW
   const digest = digestField(artifact.sha256);
   const whole = range === "whole";
   const { start, end } = whole ? { start: 0, end: artifact.bytes } : range;
-  const body = await stream(request, download, { start, end }, world);
-  return new Response(body, {
+  context.set("body", await opened(request, download, { start, end, reuse: true }, world));
+  return new Response(null, {
     status: whole ? 200 : 206,
     headers: {
       ...headers,
@@ -93,27 +94,29 @@ export async function handOutContent(request: Request, download: Download, world
   const etag = `"${artifact.content_sha256}"`;
   const headers = { ...download.headers, ETag: etag };
   if (matches(request.context.req.header("if-none-match"), etag)) return new Response(null, { status: 304, headers });
-  const stored = await stream(request, download, { start: 0, end: artifact.bytes }, world);
+  const stored = await opened(request, download, { start: 0, end: artifact.bytes, reuse: false }, world);
   const answer = {
     "Content-Length": String(artifact.content_bytes),
     "Content-Digest": digestField(artifact.content_sha256),
   };
   const broken = (error: unknown) =>
     world.log.error({ err: sayError(error), key: download.key }, "what is stored compressed isn't what was published");
-  const content = stored && unpacked(stored, artifact.content_bytes, broken);
-  return new Response(content ?? null, { headers: { ...headers, ...answer } });
+  request.context.set("body", stored && unpacked(stored, artifact.content_bytes, broken));
+  return new Response(null, { headers: { ...headers, ...answer } });
 }
 
 /** What was compressed, where it is as long as it should be: an answer that says another length would run into the next. */
-function unpacked(
-  stored: ReadableStream<Uint8Array>,
-  bytes: number,
-  onError: (error: unknown) => void,
-): ReadableStream<Uint8Array> {
+function unpacked({ chunks, free }: Body, bytes: number, onError: (error: unknown) => void): Body {
   const gunzip = createGunzip();
   // An error on either side ends the other; whoever reads is told by the stream itself.
-  pipeline(Readable.fromWeb(stored), gunzip, () => undefined);
-  return freeing(undefined, exactly(gunzip, bytes), () => gunzip.destroy(), onError);
+  pipeline(chunks, gunzip, () => undefined);
+  return {
+    chunks: telling(exactly(gunzip, bytes), onError),
+    free: () => {
+      gunzip.destroy();
+      free();
+    },
+  };
 }
 
 async function* exactly(content: AsyncIterable<Uint8Array>, bytes: number): AsyncGenerator<Uint8Array> {
@@ -126,23 +129,30 @@ async function* exactly(content: AsyncIterable<Uint8Array>, bytes: number): Asyn
   if (left !== 0) throw new SpampotsError("store-unavailable", "An artifact's content has another length.", { left });
 }
 
+/** A part of a stored file, and whether a chunk's memory is used again for the one after the next. */
+interface Part {
+  readonly start: number;
+  readonly end: number;
+  readonly reuse: boolean;
+}
+
 /** The bytes of a GET, once a receipt is written; nothing for a HEAD. */
-async function stream(
+async function opened(
   { context, caller, address }: Request,
   { feed, published, sequence, artifact, key }: Download,
-  range: { readonly start: number; readonly end: number },
+  { start, end, reuse }: Part,
   { journal, limits, metrics, clock, log }: HttpWorld,
-): Promise<ReadableStream<Uint8Array> | null> {
-  if (context.req.method === "HEAD") return null;
+): Promise<Body | undefined> {
+  if (context.req.method === "HEAD") return undefined;
   const free = limits.take(caller.partner.id);
   try {
-    const opened = await published.open(key, range, { chunkBytes: chunkBytes(limits.open) });
-    if (opened?.bytes !== range.end - range.start) {
+    const stored = await published.open(key, { start, end }, { chunkBytes: chunkBytes(limits.open), reuse });
+    if (stored?.bytes !== end - start) {
       throw new SpampotsError("store-unavailable", "An artifact was deleted before it was read.", { key });
     }
     // What can't be read at all is an error like any other, and leaves no receipt.
-    const chunks = opened.body[Symbol.asyncIterator]();
-    const first = await chunks.next().catch((cause: unknown) => {
+    const rest = stored.body[Symbol.asyncIterator]();
+    const first = await rest.next().catch((cause: unknown) => {
       throw new SpampotsError("store-unavailable", "An artifact can't be read.", {
         cause,
         key,
@@ -155,48 +165,37 @@ async function stream(
       sequence,
       artifact: artifact.name,
       sha256: artifact.sha256,
-      ...(opened.bytes === artifact.bytes ? {} : { range: [range.start, range.end] }),
+      ...(stored.bytes === artifact.bytes ? {} : { range: [start, end] }),
       how: "pull",
       token: caller.token.id,
       address,
     });
-    metrics.handedOut(caller.partner.id, feed, opened.bytes);
-    return freeing(first, chunks, free, (error) => log.error({ err: sayError(error), key }, "a download broke off"));
+    metrics.handedOut(caller.partner.id, feed, stored.bytes);
+    const onError = (error: unknown) => log.error({ err: sayError(error), key }, "a download broke off");
+    return { chunks: telling(after(first, rest), onError), free };
   } catch (error) {
     free();
     throw error;
   }
 }
 
-/** The same bytes as a stream that reads when it is read from; afterwards, however it ends, the place is free. */
-function freeing(
-  first: IteratorResult<Uint8Array> | undefined,
-  chunks: AsyncIterator<Uint8Array>,
-  free: () => void,
+/** What was read already, and then the rest. Who leaves early leaves the rest too. */
+async function* after(first: IteratorResult<Uint8Array>, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    for (let next = first; next.done !== true; next = await rest.next()) yield next.value;
+  } finally {
+    await rest.return?.();
+  }
+}
+
+async function* telling(
+  chunks: AsyncIterable<Uint8Array>,
   onError: (error: unknown) => void,
-): ReadableStream<Uint8Array> {
-  let read = first;
-  return new ReadableStream(
-    {
-      async pull(controller) {
-        try {
-          const { done, value } = read ?? (await chunks.next());
-          read = undefined;
-          if (!done) return controller.enqueue(value);
-          free();
-          controller.close();
-        } catch (error) {
-          free();
-          onError(error);
-          // The server writes the message of this one to the client.
-          controller.error(new Error("The store failed midway."));
-        }
-      },
-      async cancel() {
-        free();
-        await chunks.return?.();
-      },
-    },
-    { highWaterMark: 0 },
-  );
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* chunks;
+  } catch (error) {
+    onError(error);
+    throw error;
+  }
 }

@@ -9,7 +9,7 @@ import { isError, SpampotsError } from "../errors.ts";
 import { logKey, maxJwsBytes, type Publication, readBounded, readManifest, tipSequence } from "../publication/log.ts";
 import { type Artifact, artifactKey, feedPrefix, type Manifest, stixObjects } from "../publication/manifest.ts";
 import type { KeyFinder } from "../publication/sign.ts";
-import type { LinkHeaders, Store } from "../store/store.ts";
+import type { LinkHeaders, OpenOptions, Store } from "../store/store.ts";
 
 /** What is remembered of each publication. */
 export interface PublicationFacts {
@@ -247,11 +247,7 @@ export class PublishedFeed {
   }
 
   /** A stream of bytes [start, end) of a stored artifact: see `Store.open`. */
-  open(
-    key: string,
-    range: { readonly start: number; readonly end: number },
-    options: { readonly chunkBytes?: number } = {},
-  ) {
+  open(key: string, range: { readonly start: number; readonly end: number }, options: OpenOptions = {}) {
     return this.#store.open(key, range, options);
   }
 }

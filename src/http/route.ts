@@ -4,14 +4,17 @@
  *
  * @see RFC 9110 §15.5.6 (405 with Allow)
  */
+import type { HttpBindings } from "@hono/node-server";
 import type { Context, Hono } from "hono";
 import { z } from "zod";
 import { SpampotsError } from "../errors.ts";
 import type { Caller } from "./access.ts";
+import type { Body } from "./body.ts";
 
 /** What the middleware leaves for routes. */
 export interface HttpEnv {
-  Variables: { caller: Caller | undefined; address: string };
+  Bindings: HttpBindings;
+  Variables: { caller: Caller | undefined; address: string; body: Body | undefined };
 }
 
 /** One answer, for the document. `schema` as JSON Schema by media type; `null` for bytes. */

@@ -70,6 +70,9 @@ const sweepMs = 3_600_000;
 /** What answers that are under way are given to end, in milliseconds. */
 const graceMs = 8000;
 
+/** How often connections are looked at that have nothing to answer any more, at the end, in milliseconds. */
+const idleLookMs = 50;
+
 /** What receipts on their way are given at the end, in milliseconds: those that a store keeps waiting stay on the disk. */
 const moveGraceMs = 1500;
 
@@ -214,10 +217,12 @@ function connectionsOf(server: Server): ReadonlySet<Socket> {
 /** Takes no more connections; afterwards all are ended, those that take too long by force. */
 async function closed(server: Server, connections: ReadonlySet<Socket>): Promise<void> {
   const ended = new Promise<void>((done) => server.close(() => done()));
-  server.closeIdleConnections();
+  // Again and again: a connection whose answer ends only now is kept alive otherwise.
+  const idle = setInterval(() => server.closeIdleConnections(), idleLookMs);
   const cut = setTimeout(() => {
     for (const socket of connections) socket.destroy();
   }, graceMs);
   await ended;
+  clearInterval(idle);
   clearTimeout(cut);
 }

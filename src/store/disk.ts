@@ -14,7 +14,7 @@ import { listFiles, listFolders, statFile } from "./disk-list.ts";
 import { flush, flushFolder, nameOnce, nameOver, prune, withTemporary } from "./disk-write.ts";
 import { checkFolder, checkKey, checkPrefix } from "./keys.ts";
 import { type ByteRange, checkRange, clipRange } from "./range.ts";
-import type { FileBody, Store } from "./store.ts";
+import type { FileBody, OpenOptions, Store } from "./store.ts";
 import { sweepTemporary } from "./temporary.ts";
 import { confine } from "./under.ts";
 
@@ -61,13 +61,13 @@ export function openDiskStore(root: string): Store {
         }),
       ),
     get: (key) => at(key, readWhole),
-    open: (key, range, { chunkBytes = usualChunkBytes } = {}) =>
+    open: (key, range, { chunkBytes = usualChunkBytes, reuse = false } = {}) =>
       at(key, async (path) => {
         if (range !== undefined) checkRange(range);
         const facts = await statFile(path);
         if (facts === undefined) return undefined;
         const { start, end } = clipRange(range, facts.bytes);
-        return { bytes: end - start, body: translated(key, readRange(path, key, { start, end, chunkBytes })) };
+        return { bytes: end - start, body: translated(key, readRange(path, key, { start, end, chunkBytes, reuse })) };
       }),
     digest: (key, options) => at(key, (path) => digestPath(path, options)),
     stat: (key) => at(key, statFile),
@@ -149,40 +149,49 @@ async function readWhole(path: string): Promise<Uint8Array | undefined> {
 async function* readRange(
   path: string,
   key: string,
-  { start, end, chunkBytes }: ByteRange & { readonly chunkBytes: number },
+  { start, end, chunkBytes, reuse }: ByteRange & Required<OpenOptions>,
 ): AsyncGenerator<Uint8Array> {
   if (start === end) return;
   const handle = await openFile(path);
   if (handle === undefined) {
     throw new SpampotsError("not-found", "An object was deleted before it was read.", { key });
   }
-  if (end - start <= chunkBytes) {
-    // Manifests and records are small and many: a stream costs more than the reading.
-    yield await readAtOnce(handle, key, start, end);
-    return;
-  }
-  let left = end - start;
-  // `end` of a Node stream is inclusive. The stream closes the handle when it ends, fails or is left.
-  for await (const chunk of handle.createReadStream({ start, end: end - 1, highWaterMark: chunkBytes })) {
-    left -= chunk.length;
-    yield chunk;
-  }
-  if (left !== 0) throw cutWhileRead(key, left);
-}
-
-async function readAtOnce(handle: FileHandle, key: string, start: number, end: number): Promise<Uint8Array> {
+  const fresh = () => Buffer.allocUnsafeSlow(Math.min(chunkBytes, end - start));
+  // Two at most: one is read into while the other is used.
+  const kept: Buffer[] = [];
+  const next = (from: number, turn: number) => {
+    const buffer = kept[turn] ?? fresh();
+    if (reuse) kept[turn] = buffer;
+    const chunk = fill(handle, key, buffer.subarray(0, end - from), from);
+    // An error is told when the chunk is asked for; until then nobody listens.
+    chunk.catch(() => undefined);
+    return chunk;
+  };
+  let turn = 0;
+  let ahead = next(start, turn);
   try {
-    const bytes = Buffer.allocUnsafeSlow(end - start);
-    let done = 0;
-    while (done < bytes.length) {
-      const { bytesRead } = await handle.read(bytes, done, bytes.length - done, start + done);
-      if (bytesRead === 0) throw cutWhileRead(key, bytes.length - done);
-      done += bytesRead;
+    for (let from = start; from < end; ) {
+      const chunk = await ahead;
+      from += chunk.length;
+      turn = 1 - turn;
+      if (from < end) ahead = next(from, turn);
+      yield chunk;
     }
-    return bytes;
   } finally {
+    await ahead.catch(() => undefined);
     await handle.close();
   }
+}
+
+/** The same buffer, full of what the file has from there on. */
+async function fill(handle: FileHandle, key: string, buffer: Buffer, from: number): Promise<Buffer> {
+  let done = 0;
+  while (done < buffer.length) {
+    const { bytesRead } = await handle.read(buffer, done, buffer.length - done, from + done);
+    if (bytesRead === 0) throw cutWhileRead(key, buffer.length - done);
+    done += bytesRead;
+  }
+  return buffer;
 }
 
 function cutWhileRead(key: string, missing: number): SpampotsError {

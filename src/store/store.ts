@@ -44,6 +44,13 @@ export interface LinkHeaders {
   readonly contentDisposition: string;
 }
 
+/** How {@link Store.open} reads. */
+export interface OpenOptions {
+  /** Bytes of a chunk, at most. */
+  readonly chunkBytes?: number;
+  readonly reuse?: boolean;
+}
+
 export interface Store {
   /** Where it is, for people: a path or s3://bucket/prefix. */
   readonly url: string;
@@ -65,12 +72,13 @@ export interface Store {
    * A stream of the bytes [start, end), of all by default; undefined where the key isn't there. `bytes` is how many will
    * come: the part of the range that the object has. The body can be iterated once; it yields exactly `bytes`, or throws
    * (`disk-failed`, `store-unavailable`; `not-found` where the object is deleted meanwhile), and never ends early. Who
-   * has many bodies open for slow readers asks for small `chunkBytes`: some chunks of each are held in memory.
+   * has many bodies open for slow readers asks for small `chunkBytes`: some chunks of each are held in memory. With
+   * `reuse` a chunk is good only until the next one is asked for, since its memory may be used again: much cheaper.
    */
   open(
     key: string,
     range?: { readonly start: number; readonly end: number },
-    options?: { readonly chunkBytes?: number },
+    options?: OpenOptions,
   ): Promise<{ readonly bytes: number; readonly body: AsyncIterable<Uint8Array> } | undefined>;
   /**
    * Size and SHA-256 of the whole object, read as a stream; undefined where the key isn't there. Where `bytes` is given

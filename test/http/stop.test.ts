@@ -1,6 +1,7 @@
 /** An end within ten seconds, whatever is open: handshakes that were begun, a store that hangs, somebody at the metrics. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readdir, readFile } from "node:fs/promises";
 import { connect, createServer, type Socket } from "node:net";
@@ -9,7 +10,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { Store } from "../../src/store/store.ts";
-import { publish, temporaryFolder } from "../publication/issuer.ts";
+import { csvFile, publish, temporaryFolder } from "../publication/issuer.ts";
 import { openServed } from "./served.ts";
 
 const run = promisify(execFile);
@@ -66,4 +67,22 @@ test("a half request at the metrics ends with the service", async (t) => {
   const ended = once(socket, "close").then(() => true);
   await served.close();
   assert.ok(await Promise.race([ended, sleep(2000, false, { ref: false })]));
+});
+
+test("an answer that ends after the end began doesn't hold it up", async (t) => {
+  const served = await openServed(t);
+  const content = randomBytes(10_000_000).toString("hex");
+  const [file] = (await publish(served, { files: [{ ...csvFile(1), content, facts: { rows: 1 } }] })).artifacts;
+  const token = await served.token("twcert");
+  const path = `/v1/feeds/spam-sources/publications/1/${file?.name}`;
+  const socket = await opened(
+    Number(new URL(served.url).port),
+    `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`,
+  );
+  t.after(() => socket.destroy());
+  const begun = performance.now();
+  const closed = served.close();
+  socket.resume();
+  await closed;
+  assert.ok(performance.now() - begun < 5000);
 });

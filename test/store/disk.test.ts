@@ -37,6 +37,27 @@ describe("a folder", () => {
     await assert.rejects(readdir(path), { code: "ENOENT" });
   });
 
+  it("reads with the same memory again where that is asked for, and only there", async () => {
+    const store = openDiskStore(root());
+    const content = randomBytes(1_000_003);
+    await store.putOnce("a", content);
+    const range = { start: 5, end: content.length };
+    for (const reuse of [true, false]) {
+      const memory = new Set<unknown>();
+      const copies: Buffer[] = [];
+      const kept: Uint8Array[] = [];
+      const opened = await store.open("a", range, { chunkBytes: 64 * 1024, reuse });
+      for await (const chunk of opened?.body ?? []) {
+        memory.add(chunk.buffer);
+        copies.push(Buffer.from(chunk));
+        kept.push(chunk);
+      }
+      assert.deepEqual(Buffer.concat(copies), content.subarray(5));
+      assert.equal(memory.size, reuse ? 2 : copies.length);
+      if (!reuse) assert.deepEqual(Buffer.concat(kept), content.subarray(5));
+    }
+  });
+
   it("refuses a key that is the folder of another", async () => {
     const store = openDiskStore(root());
     await store.putOnce("a/b", x);
