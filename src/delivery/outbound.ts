@@ -116,7 +116,7 @@ async function pair(tls: ClientTls, world: TargetWorld): Promise<{ cert: string;
 }
 
 /** What can be told before a name is resolved. @throws SpampotsError `delivery-refused` */
-function checkPlace(url: URL, fence: Fence): void {
+export function checkPlace(url: URL, fence: Fence): void {
   const host = url.hostname.replace(/^\[|\]$/g, "");
   if (isIP(host) !== 0 && !mayAsk(host, fence)) throw fencedOff(host);
   if (url.protocol === "https:" || (fence.loopback && /^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(host))) return;
@@ -183,10 +183,15 @@ async function readAnswer(response: IncomingMessage): Promise<Uint8Array> {
 /** Codes of Node and OpenSSL for a certificate that doesn't hold. */
 const untrusted = /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_|INVALID_CA|ERR_SSL_|HOSTNAME_MISMATCH)/;
 
+/** True for the error of a TLS connection that isn't to be trusted, or doesn't trust us. */
+export const isUntrusted = (error: unknown): boolean => untrusted.test(systemCode(error));
+
+const systemCode = (error: unknown) => (error instanceof Error && "code" in error ? String(error.code) : "");
+
 function failed(error: unknown, { host }: URL): SpampotsError {
   if (isError(error)) return error;
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  if (untrusted.test(code)) {
+  const code = systemCode(error);
+  if (isUntrusted(error)) {
     return new SpampotsError("delivery-refused", "A destination's certificate doesn't hold, or it refuses ours.", {
       cause: error,
       host,

@@ -27,6 +27,11 @@ function isPlace(text: string): boolean {
   return ["https:", "http:"].includes(parsed.protocol) && parsed.username === "" && parsed.password === "";
 }
 
+const collectionUrl = url.regex(
+  /\/collections\/[\w.~-]+\/?$/,
+  "Write the URL of a TAXII 2.1 collection, such as https://taxii.partner.example/api/collections/91a7b528-80eb-42ed-a74d-c6fbd5a26116/.",
+);
+
 const name = identifier.optional();
 const auth = z.union([z.strictObject({ bearer: variable }), z.strictObject({ user: variable, password: variable })], {
   error: "Write { bearer: VARIABLE } or { user: VARIABLE, password: VARIABLE }.",
@@ -40,28 +45,39 @@ export const deliverySchema = z.discriminatedUnion(
   "kind",
   [
     z.strictObject({ kind: z.literal("pull") }),
-    z.strictObject({
-      kind: z.literal("s3"),
-      name,
-      bucket: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "Write the name of a bucket."),
-      prefix: z
-        .string()
-        .max(300)
-        .regex(/^[\w.-]+(\/[\w.-]+)*$/, "Write names joined by slashes, such as from-cert-br/spampots.")
-        .optional(),
-      endpoint: url.optional(),
-      region: z.string().max(60).default("us-east-1"),
-      path_style: z.boolean().optional(),
-      credentials: z
-        .strictObject({ access_key: variable, secret_key: variable, session_token: variable.optional() })
-        .optional(),
-      role: z
-        .strictObject({ arn: z.string().startsWith("arn:").max(2048), external_id: variable.optional() })
-        .optional(),
-    }),
+    z
+      .strictObject({
+        kind: z.literal("s3"),
+        name,
+        bucket: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "Write the name of a bucket."),
+        prefix: z
+          .string()
+          .max(300)
+          .regex(/^[\w.-]+(\/[\w.-]+)*$/, "Write names joined by slashes, such as from-cert-br/spampots.")
+          .optional(),
+        endpoint: url.optional(),
+        region: z
+          .string()
+          .max(60)
+          .regex(/^[A-Za-z0-9-]+$/, "Write the name of a region, such as sa-east-1.")
+          .default("us-east-1"),
+        path_style: z.boolean().optional(),
+        credentials: z
+          .strictObject({ access_key: variable, secret_key: variable, session_token: variable.optional() })
+          .optional(),
+        /** Where who puts an object would own it, not whose bucket it is. */
+        acl: z.literal("bucket-owner-full-control").optional(),
+        role: z
+          .strictObject({ arn: z.string().startsWith("arn:").max(2048), external_id: variable.optional() })
+          .optional(),
+      })
+      .refine(
+        ({ endpoint, credentials }) => endpoint === undefined || credentials !== undefined,
+        "Write credentials: { access_key: VARIABLE, secret_key: VARIABLE }. Our own, which are used without, are for AWS alone.",
+      ),
     z.strictObject({ kind: z.literal("https"), ...byHttp }),
     z.strictObject({ kind: z.literal("webhook"), ...byHttp }),
-    z.strictObject({ kind: z.literal("taxii"), ...byHttp }),
+    z.strictObject({ kind: z.literal("taxii"), ...byHttp, url: collectionUrl }),
   ],
   { error: "Write the kind: pull, s3, https, webhook or taxii." },
 );

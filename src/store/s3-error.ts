@@ -86,11 +86,34 @@ export function isPassing(error: unknown): boolean {
   return comeAgain.has(name) || status === 429 || (status >= 500 && status !== 501);
 }
 
+/** Milliseconds that the service asks us to wait (`Retry-After`: seconds, or a date, taken against that of the answer). */
+export function askedPauseMs(error: unknown): number | undefined {
+  if (error instanceof SpampotsError) {
+    const { retryAfterMs } = error.facts;
+    return typeof retryAfterMs === "number" ? retryAfterMs : undefined;
+  }
+  const asked = headerOf(error, "retry-after");
+  if (asked === undefined) return undefined;
+  if (/^\d{1,9}$/.test(asked)) return Number(asked) * 1000;
+  const pause = Date.parse(asked) - Date.parse(headerOf(error, "date") ?? "");
+  return Number.isNaN(pause) ? undefined : Math.max(0, pause);
+}
+
+/** A header of the answer that the SDK made an error of. */
+function headerOf(error: unknown, name: string): string | undefined {
+  const member = (of: unknown, key: string): unknown =>
+    typeof of === "object" && of !== null && key in of ? Reflect.get(of, key) : undefined;
+  const value = member(member(member(error, "$response"), "headers"), name);
+  return typeof value === "string" ? value : undefined;
+}
+
 /** The error to throw once no further try is made; a fault of ours comes back as it is. */
 export function s3Error(error: unknown, request: S3Request, attempts: number): unknown {
   if (error instanceof SpampotsError) return error;
   const { name, status, code } = read(error);
-  const facts = { cause: error, ...request, attempts, name, status, system: code };
+  const retryAfterMs = askedPauseMs(error);
+  const asked = retryAfterMs === undefined ? {} : { retryAfterMs };
+  const facts = { cause: error, ...request, attempts, name, status, system: code, ...asked };
   if (isPassing(error) || (status === undefined && code !== undefined)) {
     return new SpampotsError("store-unavailable", "The S3 store doesn't answer as it should.", {
       ...facts,

@@ -21,7 +21,7 @@ import type { FileBody } from "./store.ts";
 export const partBytes = 16 * 1024 * 1024;
 const partsAtOnce = 2;
 /** As many parts as S3 allows. */
-const mostParts = 10_000;
+export const mostParts = 10_000;
 
 /** What is put: headers of S3's own names. */
 export interface PutTarget {
@@ -29,6 +29,7 @@ export interface PutTarget {
   readonly Key: string;
   readonly ContentType?: string;
   readonly ContentEncoding?: string;
+  readonly ACL?: "bucket-owner-full-control";
 }
 
 /**
@@ -42,22 +43,38 @@ export async function putWhole(session: S3Session, target: PutTarget, file: File
   });
   try {
     if ((await handle.stat()).size !== file.bytes) throw cut(file);
-    if (file.bytes <= partBytes) await putSmall(session, target, handle, file);
-    else await putParts(session, target, handle, file);
+    if (file.bytes <= partBytes) await putSmall(session, target, await readPart(handle, file, 0, file.bytes));
+    else await putParts(session, target, file.bytes, (upload) => sendParts(session, upload, handle, file));
   } finally {
     await handle.close();
   }
 }
 
-async function putSmall(session: S3Session, target: PutTarget, handle: FileHandle, file: FileBody): Promise<void> {
-  const Body = await readPart(handle, file, 0, file.bytes);
-  await session.call("PutObject", target.Key, async (client, sdk, abortSignal) => {
+/** Puts an object in one request. */
+export async function putSmall(
+  session: S3Session,
+  target: PutTarget,
+  Body: Uint8Array,
+  deadlineMs = session.deadlineMs,
+): Promise<void> {
+  const put: S3Attempt<void> = async (client, sdk, abortSignal) => {
     const { ETag } = await client.send(new sdk.PutObjectCommand({ ...target, Body }), { abortSignal });
     if (ETag === undefined) throw senseless("PutObject", target.Key);
-  });
+  };
+  await session.call("PutObject", target.Key, put, deadlineMs);
 }
 
-async function putParts(session: S3Session, target: PutTarget, handle: FileHandle, file: FileBody): Promise<void> {
+/**
+ * Puts an object of `bytes` bytes in parts that `send` sends; nothing is there before all of them are.
+ *
+ * @throws what `send` throws; the upload is then aborted.
+ */
+export async function putParts(
+  session: S3Session,
+  target: PutTarget,
+  bytes: number,
+  send: (upload: UploadTarget) => Promise<CompletedPart[]>,
+): Promise<void> {
   const { Bucket, Key } = target;
   const UploadId = await session.call("CreateMultipartUpload", Key, async (client, sdk, abortSignal) => {
     const begun = await client.send(new sdk.CreateMultipartUploadCommand(target), { abortSignal });
@@ -67,7 +84,7 @@ async function putParts(session: S3Session, target: PutTarget, handle: FileHandl
   });
   const upload = { Bucket, Key, UploadId };
   try {
-    await complete(session, upload, await sendParts(session, upload, handle, file), file);
+    await complete(session, upload, await send(upload), bytes);
   } catch (error) {
     // What went wrong first is what to tell, and soon; the bucket's lifecycle rule frees what stays.
     const abort: S3Attempt<unknown> = (client, sdk, abortSignal) =>
@@ -77,7 +94,24 @@ async function putParts(session: S3Session, target: PutTarget, handle: FileHandl
   }
 }
 
-interface UploadTarget {
+/** Sends one part, which is held in memory. */
+export async function putPart(
+  session: S3Session,
+  upload: UploadTarget,
+  PartNumber: number,
+  Body: Uint8Array,
+  deadlineMs = session.deadlineMs,
+): Promise<CompletedPart> {
+  const put: S3Attempt<CompletedPart> = async (client, sdk, abortSignal) => {
+    const { ETag } = await client.send(new sdk.UploadPartCommand({ ...upload, PartNumber, Body }), { abortSignal });
+    if (ETag === undefined) throw senseless("UploadPart", upload.Key);
+    return { PartNumber, ETag };
+  };
+  return session.call("UploadPart", upload.Key, put, deadlineMs);
+}
+
+/** An upload that was begun. */
+export interface UploadTarget {
   readonly Bucket: string;
   readonly Key: string;
   readonly UploadId: string;
@@ -99,11 +133,7 @@ async function sendParts(
       const PartNumber = ++next;
       const start = (PartNumber - 1) * size;
       const Body = await readPart(handle, file, start, Math.min(start + size, file.bytes));
-      parts[PartNumber - 1] = await session.call("UploadPart", upload.Key, async (client, sdk, abortSignal) => {
-        const { ETag } = await client.send(new sdk.UploadPartCommand({ ...upload, PartNumber, Body }), { abortSignal });
-        if (ETag === undefined) throw senseless("UploadPart", upload.Key);
-        return { PartNumber, ETag };
-      });
+      parts[PartNumber - 1] = await putPart(session, upload, PartNumber, Body);
     }
   };
   const outcomes = await Promise.allSettled(
@@ -123,7 +153,7 @@ async function complete(
   session: S3Session,
   upload: UploadTarget,
   Parts: CompletedPart[],
-  file: FileBody,
+  bytes: number,
 ): Promise<void> {
   await session.call("CompleteMultipartUpload", upload.Key, async (client, sdk, abortSignal) => {
     try {
@@ -134,7 +164,7 @@ async function complete(
       if (!isMissing(error)) throw error;
       const { Bucket, Key } = upload;
       const { ContentLength } = await client.send(new sdk.HeadObjectCommand({ Bucket, Key }), { abortSignal });
-      if (ContentLength !== file.bytes) throw error;
+      if (ContentLength !== bytes) throw error;
     }
   });
 }

@@ -28,15 +28,16 @@ export function openS3Store({
   prefix = "",
   ...options
 }: { bucket: string; prefix?: string } & S3Options): Store {
-  const store = wholeBucket(openSession(bucket, options));
+  const store = storeIn(openSession(bucket, options));
   return prefix === "" ? store : store.under(prefix);
 }
 
-function wholeBucket(session: S3Session): Store {
+/** The store in the whole bucket of a session. */
+export function storeIn(session: S3Session): Store {
   const store: Store = {
     url: `s3://${session.bucket}`,
-    putOnce: async (key, body, options) => putOnce(session, target(session, key, options), body),
-    putFile: async (key, file, options) => putWhole(session, target(session, key, options), file),
+    putOnce: async (key, body, options) => putOnce(session, putTarget(session, key, options), body),
+    putFile: async (key, file, options) => putWhole(session, putTarget(session, key, options), file),
     get: async (key) => getWhole(session, checkKey(key)),
     open: async (key, range) => openBody(session, checkKey(key), range),
     digest: async (key, options) => {
@@ -53,10 +54,16 @@ function wholeBucket(session: S3Session): Store {
   return store;
 }
 
-function target({ bucket }: S3Session, key: string, { contentType, contentEncoding }: PutOptions = {}): PutTarget {
+/** What is put where. @throws SpampotsError `bad-argument` for a key that isn't well formed. */
+export function putTarget(
+  { bucket, acl }: S3Session,
+  key: string,
+  { contentType, contentEncoding }: PutOptions = {},
+): PutTarget {
   return {
     Bucket: bucket,
     Key: checkKey(key),
+    ...(acl === undefined ? {} : { ACL: acl }),
     ...(contentType === undefined ? {} : { ContentType: contentType }),
     ...(contentEncoding === undefined ? {} : { ContentEncoding: contentEncoding }),
   };

@@ -146,6 +146,8 @@ export const faults = {
   },
   "500": refusal(500, "InternalError"),
   "503": refusal(503, "SlowDown", any, [["retry-after", "1"]]),
+  /** Busy for hours: no call has that patience, so that no plan draws it. */
+  busy: refusal(503, "SlowDown", () => false, [["retry-after", "7200"]]),
   "429": refusal(429, "TooManyRequests", any, [["retry-after", "1"]]),
   /** As a load balancer words it. */
   "502": {

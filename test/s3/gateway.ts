@@ -30,6 +30,8 @@ export interface Gateway extends GatewayUser {
   createUser(id: string): Promise<GatewayUser>;
   /** Makes a bucket of the first user, or of `owner`. */
   bucket(name: string, owner?: GatewayUser): Promise<void>;
+  /** A role that a user may assume, with rights by a policy. @returns its ARN */
+  role(name: string, user: string, policy: object): Promise<string>;
   /** Stops the object store daemon in its tracks: requests to the gateway hang from now on. */
   pauseOsd(): void;
   /** Lets it go on; hanging requests then end. */
@@ -116,6 +118,15 @@ async function bringUp(folder: string, daemons: ChildProcess[]): Promise<Gateway
     ...owner,
     createUser,
     bucket: (name, user = owner) => makeBucket(endpoint, user, name),
+    async role(name, user, policy) {
+      const Principal = { AWS: [`arn:aws:iam:::user/${user}`] };
+      const trust = { Version: "2012-10-17", Statement: [{ Effect: "Allow", Principal, Action: ["sts:AssumeRole"] }] };
+      const named = ["--role-name", name];
+      await admin("role", "create", ...named, "--assume-role-policy-doc", JSON.stringify(trust));
+      const rights = ["--policy-name", "rights", "--policy-doc", JSON.stringify(policy)];
+      await ceph("radosgw-admin", "role-policy", "put", ...named, ...rights);
+      return `arn:aws:iam:::role/${name}`;
+    },
     pauseOsd: () => osd.signal("SIGSTOP"),
     resumeOsd: () => osd.signal("SIGCONT"),
     stop: () => tearDown(folder, daemons),
@@ -151,6 +162,8 @@ osd data = ${folder}/osd
 [client.rgw]
 rgw data = ${folder}
 rgw frontends = beast endpoint=127.0.0.1:${port} tcp_nodelay=1
+rgw s3 auth use sts = true
+rgw sts key = 0123456789abcdef
 `;
 }
 
