@@ -15,7 +15,7 @@ import type { KeyFinder } from "../publication/sign.ts";
 import type { Store } from "../store/store.ts";
 import { backlog } from "./backlog.ts";
 import { pauseAfter } from "./backoff.ts";
-import { type Outgoing, openTarget, type Target, type TargetWorld } from "./destination.ts";
+import { type Outgoing, openTarget, type RefusedObjects, type Target, type TargetWorld } from "./destination.ts";
 import { deliveredTo, type Lane, laneName, noteAttempt, noteDelivered } from "./progress.ts";
 import type { PushReceipt } from "./receipt.ts";
 
@@ -179,9 +179,10 @@ export class Deliveries {
       state.target = undefined;
       throw error;
     });
-    await target.deliver(outgoing, this.#stopping.signal);
+    const refused = await target.deliver(outgoing, this.#stopping.signal);
     const { manifest } = outgoing;
-    await noteDelivered(store, lane, manifest.sequence, receiptsFor(destination, outgoing, clock()));
+    if (refused !== undefined) log.warn({ ...lane, sequence: manifest.sequence, refused }, "some objects were refused");
+    await noteDelivered(store, lane, manifest.sequence, receiptsFor(destination, outgoing, clock(), refused));
     this.#world.onDelivered?.(lane, outgoing);
     log.info({ ...lane, sequence: manifest.sequence, period: manifest.period.id }, "delivered");
   }
@@ -193,7 +194,12 @@ function takes(kind: Destination["kind"], { objects }: Artifact): boolean {
 }
 
 /** A receipt for each file that was handed over, the manifest's last. */
-function receiptsFor(destination: Destination, outgoing: Outgoing, now: number): PushReceipt[] {
+function receiptsFor(
+  destination: Destination,
+  outgoing: Outgoing,
+  now: number,
+  refused: RefusedObjects | undefined,
+): PushReceipt[] {
   const { manifest, artifacts, payloadSha256 } = outgoing;
   const common = {
     at: secondsInstant(now),
@@ -205,7 +211,7 @@ function receiptsFor(destination: Destination, outgoing: Outgoing, now: number):
   };
   return [
     ...artifacts.map(({ name: artifact, sha256 }) => ({ ...common, artifact, sha256 })),
-    { ...common, sha256: payloadSha256 },
+    { ...common, sha256: payloadSha256, ...(refused === undefined ? {} : { refused: refused.count }) },
   ];
 }
 

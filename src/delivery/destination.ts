@@ -20,16 +20,23 @@ export interface Outgoing {
   announcements(): AsyncIterable<{ readonly name: string; readonly signed: Uint8Array }>;
 }
 
+/** Objects that a destination refused of a publication that it took all the same. */
+export interface RefusedObjects {
+  readonly count: number;
+  /** Some of them, with what the destination says, escaped. */
+  readonly first: readonly { readonly id: string; readonly message: string }[];
+}
+
 /** A destination that publications are brought to. */
 export interface Target {
   /**
-   * Brings one publication. Afterwards the destination has every byte of it. May be called again for what it has: nothing
+   * Brings one publication. Afterwards the destination has every byte of it, but for the objects that are given back. May be called again for what it has: nothing
    * is then doubled there, and little is sent.
    *
    * @throws SpampotsError `delivery-failed` (worth another try; `retryAfterMs` in its facts where the destination said so),
    *   `delivery-refused` (not before somebody changes something), and the store's own.
    */
-  deliver(outgoing: Outgoing, signal: AbortSignal): Promise<void>;
+  deliver(outgoing: Outgoing, signal: AbortSignal): Promise<RefusedObjects | undefined>;
   /** Ends its connections. */
   close(): void;
 }

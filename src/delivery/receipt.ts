@@ -31,6 +31,8 @@ const pushed = z.strictObject({
   destination: z.string().max(40),
   /** Its URL, without secrets. */
   to: z.string().max(1400),
+  /** Objects of the publication that a TAXII server refused; on the manifest's receipt. */
+  refused: z.int().min(1).exactOptional(),
 });
 
 /** Schema of one receipt. */

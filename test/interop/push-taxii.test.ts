@@ -1,0 +1,332 @@
+/**
+ * STIX pushed into a collection of medallion, the TAXII server of OASIS, and read there with OASIS's client; and what
+ * servers do on bad days, by a proxy before it. Needs the packages of `requirements.txt` on the `python3` of the path.
+ */
+import assert from "node:assert/strict";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { stixRenderer } from "../../src/publication/stix.ts";
+import { type HttpProxy, startHttpProxy } from "../delivery/http-proxy.ts";
+import { openPartnerDestination } from "../delivery/partner-destination.ts";
+import { idOf, type MadeObject, observable, partOf, versioned } from "../http/taxii-world.ts";
+import { csvFile, type Issuer, later, newIssuer, publish, temporaryFolder, withdrawal } from "../publication/issuer.ts";
+import { contentOf, contextOf, madeRows, render } from "../publication/slice-rows.ts";
+
+const user = "cert-br";
+const password = "a-password-of-ours";
+const auth = { user: "PARTNER_USER", password: "PARTNER_PASSWORD" };
+const env = { PARTNER_USER: user, PARTNER_PASSWORD: password };
+const maxContentLength = 60_000;
+/** Collections of the server; each test takes one of its own. */
+const ids = Array.from({ length: 40 }, (_, n) => `91a7b528-80eb-42ed-a74d-c6fbd5a261${String(n).padStart(2, "0")}`);
+const writeOnly = "00000000-80eb-42ed-a74d-c6fbd5a26100";
+const readOnly = "00000000-80eb-42ed-a74d-c6fbd5a26101";
+let taken = 0;
+let folder: string;
+let server: ChildProcess;
+let origin: string;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "spampots-medallion-"));
+  const collections = [...ids, writeOnly, readOnly].map((id) => ({
+    ...{ id, title: id, can_read: id !== writeOnly, can_write: id !== readOnly },
+    ...{ media_types: ["application/stix+json;version=2.1"], objects: [], manifest: [] },
+  }));
+  const versions = ["application/taxii+json;version=2.1"];
+  const information = { title: "In", versions, max_content_length: maxContentLength };
+  await writeFile(join(folder, "data.json"), JSON.stringify({ api: { information, status: [], collections } }));
+  const backend = {
+    ...{ module: "medallion.backends.memory_backend", module_class: "MemoryBackend" },
+    filename: join(folder, "data.json"),
+  };
+  const configuration = { users: { [user]: password }, taxii: { max_page_size: 500 }, backend };
+  await writeFile(join(folder, "medallion.json"), JSON.stringify(configuration));
+  const port = await freePort();
+  origin = `http://127.0.0.1:${port}`;
+  const program = ["python3", "-m", "medallion.scripts.run", "--port", String(port), join(folder, "medallion.json")];
+  // Ended by the kernel with this process, however that ends.
+  server = spawn("setpriv", ["--pdeathsig", "KILL", "--", ...program], { stdio: "ignore" });
+  const deadline = performance.now() + 30_000;
+  while (!(await fetch(origin).catch(() => undefined))) {
+    assert.ok(server.exitCode === null && performance.now() < deadline, "medallion didn't come up");
+    await sleep(100);
+  }
+});
+after(async () => {
+  server?.kill("SIGKILL");
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function freePort(): Promise<number> {
+  const listening = createServer().listen(0, "127.0.0.1");
+  await once(listening, "listening");
+  const address = listening.address();
+  await once(listening.close(), "close");
+  return typeof address === "object" && address !== null ? address.port : assert.fail();
+}
+
+/** Path of a collection that nothing was added to. */
+function freshCollection(): string {
+  const id = ids[taken] ?? assert.fail("too few collections");
+  taken += 1;
+  return `/api/collections/${id}/`;
+}
+
+/** What OASIS's client reads there. */
+async function readBack(path: string): Promise<MadeObject[]> {
+  const script = join(import.meta.dirname, "read_collection.py");
+  const reading = promisify(execFile)("python3", [script, origin + path, user], { maxBuffer: 1 << 28 });
+  reading.child.stdin?.end(password);
+  return JSON.parse((await reading).stdout);
+}
+
+const keyOf = ({ id, modified }: MadeObject) => `${id} ${modified}`;
+
+/** Each object once: parts repeat what they share. */
+function each(objects: readonly MadeObject[]): MadeObject[] {
+  const byKey = new Map(objects.map((object) => [keyOf(object), object]));
+  return [...byKey.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+}
+
+async function holds(path: string, objects: readonly MadeObject[]): Promise<void> {
+  const found = await readBack(path);
+  assert.equal(found.length, each(objects).length);
+  assert.deepEqual(each(found), each(objects));
+}
+
+/** The parts that the renderer makes of some rows. */
+async function rendered(t: TestContext, rows: number): Promise<MadeObject[][]> {
+  const context = contextOf("source-day", await temporaryFolder(t));
+  const parts = await render(stixRenderer(context), context.columns, madeRows["source-day"](rows));
+  return Promise.all(parts.map(async (part) => JSON.parse(await contentOf(part)).objects));
+}
+
+const publishParts = (issuer: Issuer, parts: readonly (readonly MadeObject[])[], now?: number) =>
+  publish(issuer, {
+    files: [csvFile(2), ...parts.map((part, index) => partOf(part, index + 1))],
+    ...(now === undefined ? {} : { now }),
+  });
+
+const made = (count: number, name = "x") =>
+  Array.from({ length: count }, (_, n) =>
+    n % 3 === 0 ? observable("ipv4-addr", `${name}${n}`) : versioned("indicator", `${name}${n}`),
+  );
+
+const posts = ({ log }: HttpProxy) => log.filter(({ method }) => method === "POST");
+const idsIn = (body: string): string[] => JSON.parse(body).objects.map(({ id }: MadeObject) => id);
+
+/** A destination behind a proxy, into a fresh collection. */
+async function openPush(t: TestContext, path = freshCollection()) {
+  const issuer = await newIssuer(t);
+  const proxy = await startHttpProxy(t, origin);
+  const delivery = { kind: "taxii", url: proxy.origin + path, auth };
+  const open = () => openPartnerDestination(t, issuer, { delivery, env });
+  return { issuer, proxy, path, destination: open(), open };
+}
+
+test("the server has exactly what was published, in envelopes that it takes; once more doubles nothing", async (t) => {
+  const { issuer, proxy, path, destination, open } = await openPush(t);
+  const parts = await rendered(t, 150);
+  await publishParts(issuer, parts);
+  const second = [[...(parts[0] ?? []).slice(0, 3), versioned("indicator", "n", 5)], made(40)];
+  await publishParts(issuer, second, later(1));
+  await destination.pushed();
+  const sent = posts(proxy);
+  assert.ok(sent.length > parts.flat().length / 1000 + 1, `${sent.length} envelopes`);
+  for (const { body, headers } of sent) {
+    assert.ok(Buffer.byteLength(body) <= maxContentLength);
+    assert.equal(headers["content-type"], "application/taxii+json;version=2.1");
+  }
+  await holds(path, [...parts.flat(), ...second.flat()]);
+  // What a second publication repeats is called a failure by this server, and is none.
+  assert.deepEqual([await destination.receipts(2)].flat().at(-1)?.refused, undefined);
+  assert.ok((await destination.receipts(1)).every(({ artifact }) => artifact === undefined || /stix/.test(artifact)));
+
+  for await (const { key } of issuer.store.list("receipts/")) await issuer.store.delete(key);
+  await open().pushed();
+  await holds(path, [...parts.flat(), ...second.flat()]);
+  assert.ok(!destination.logged().includes("refused"));
+});
+
+test("a withdrawal and a publication without STIX are delivered without a word to the server", async (t) => {
+  const { issuer, proxy, destination } = await openPush(t);
+  await publish(issuer, { files: [csvFile(2)] });
+  await publish(issuer, { files: [], more: withdrawal([1]), now: later(1) });
+  await destination.pushed();
+  assert.deepEqual([await destination.delivered(), proxy.log.length], [2, 0]);
+  const [receipt, ...more] = await destination.receipts(2);
+  assert.deepEqual([receipt?.how, receipt?.sequence, more.length], ["push-taxii", 2, 0]);
+});
+
+const busy = { status: 429, headers: { "retry-after": "7200" } };
+for (const [name, fate, code, reason] of [
+  ["500", { status: 500 }, "delivery-failed", /HTTP 500/],
+  ["429", busy, "delivery-failed", /HTTP 429/],
+  ["a cut connection", "reset", "delivery-failed", /ECONNRESET|hang up/],
+  ["a lost answer", "lost", "delivery-failed", /ECONNRESET|hang up/],
+  ["half an answer", "cut", "delivery-failed", /ECONNRESET|aborted/],
+  ["a page", { status: 200, body: "<html>Welcome!</html>" }, "delivery-failed", /isn't one of TAXII/],
+  ["401", { status: 401 }, "delivery-refused", /HTTP 401/],
+  ["a redirect", { status: 307, headers: { location: "http://127.0.0.1:1/" } }, "delivery-refused", /HTTP 307/],
+] as const) {
+  test(`${name} in the middle of a publication: the rest follows, in order, and once`, async (t) => {
+    const { issuer, proxy, path, destination } = await openPush(t);
+    const objects = made(600);
+    await publishParts(issuer, [objects.slice(0, 300), objects.slice(300)]);
+    await publishParts(issuer, [made(3, "next")], later(1));
+    let number = 0;
+    proxy.plan(({ method }) => {
+      number += method === "POST" ? 1 : 0;
+      return method === "POST" && number === 2 ? fate : "pass";
+    });
+    const error = await destination.fails(code, reason);
+    assert.equal(await destination.delivered(), 0);
+    if (fate === busy) assert.equal(error.facts.retryAfterMs, 7_200_000);
+    const first = idsIn(posts(proxy)[0]?.body ?? "");
+    proxy.plan();
+    await destination.pushed();
+    // What the server was done with isn't sent once more.
+    for (const { body } of posts(proxy)) for (const id of idsIn(body)) assert.ok(!first.includes(id));
+    await holds(path, [...objects, ...made(3, "next")]);
+    assert.equal((await destination.receipts(1)).at(-1)?.refused, undefined);
+  });
+}
+
+test("a server that is away, or hangs when the runner ends", async (t) => {
+  const { issuer, proxy, path, destination, open } = await openPush(t);
+  await publishParts(issuer, [made(10)]);
+  await proxy.away(() => destination.fails("delivery-failed", /ECONNREFUSED/));
+  proxy.plan(({ method }) => (method === "POST" ? "hang" : "pass"));
+  const pushing = destination.push();
+  while (posts(proxy).length === 0) await sleep(10);
+  const begun = performance.now();
+  await destination.close();
+  await pushing;
+  assert.ok(performance.now() - begun < 1000);
+  proxy.plan();
+  await open().pushed();
+  await holds(path, made(10));
+});
+
+test("an envelope that is too large is sent in halves, and none of that size again", async (t) => {
+  const { issuer, proxy, path, destination } = await openPush(t);
+  const objects = made(90);
+  await publishParts(issuer, [objects]);
+  proxy.plan(({ method, body }) => (method === "POST" && idsIn(body).length > 25 ? { status: 413 } : "pass"));
+  await destination.pushed();
+  await holds(path, objects);
+  await publishParts(issuer, [made(60, "next")], later(1));
+  proxy.plan(({ method, body }) => (method === "POST" && idsIn(body).length > 25 ? { status: 413 } : "pass"));
+  await destination.pushed();
+  assert.ok(posts(proxy).every(({ body }) => idsIn(body).length <= 25));
+});
+
+test("an object that isn't taken is told of, and doesn't hold up the log; if it's most of them, it does", async (t) => {
+  const { issuer, proxy, path, destination } = await openPush(t);
+  const objects = made(30);
+  const [bad] = objects.slice(10);
+  assert.ok(bad);
+  await publishParts(issuer, [objects]);
+  await publishParts(issuer, [made(5, "next")], later(1));
+  const body = JSON.stringify({ title: "Unprocessable", description: "\u001b[31mno such \u202etype" });
+  const unprocessable = { status: 422, body };
+  proxy.plan((asked) => (asked.method === "POST" && asked.body.includes(bad.id) ? unprocessable : "pass"));
+  await destination.pushed();
+  await holds(path, [...objects.filter((object) => object !== bad), ...made(5, "next")]);
+  const [last] = (await destination.receipts(1)).slice(-1);
+  assert.deepEqual([last?.artifact, last?.refused], [undefined, 1]);
+  assert.equal((await destination.receipts(2)).at(-1)?.refused, undefined);
+  assert.match(destination.logged(), new RegExp(`${bad.id}.*no such .*type.*some objects were refused`));
+  assert.doesNotMatch(destination.logged(), /\\u001b|\u202e/);
+
+  await publishParts(issuer, [made(50, "third")], later(2));
+  proxy.plan(({ method }) => (method === "POST" ? unprocessable : "pass"));
+  const error = await destination.fails("delivery-refused", /20 of 20 objects refused: .*no such/);
+  assert.deepEqual([await destination.delivered(), Array.isArray(error.facts.objects)], [2, true]);
+  proxy.plan();
+  await destination.pushed();
+  assert.equal((await destination.receipts(3)).at(-1)?.refused, undefined);
+});
+
+test("failures of a status are told of with what the server says; those that it doesn't name are looked for", async (t) => {
+  const { issuer, proxy, path, destination } = await openPush(t);
+  const objects = made(9);
+  await publishParts(issuer, [objects]);
+  const failing = objects.slice(0, 2).map(({ id }) => id);
+  proxy.plan(({ method, body }) => {
+    if (method !== "POST" || !body.includes(failing[0] ?? "")) return "pass";
+    // The server has it in truth: what it says of the second is believed only when its manifest doesn't have it either.
+    return (answer) => {
+      const status = JSON.parse(answer);
+      const failures = failing.map((id) => ({ id, version: "2026-11-09T05:00:00.000Z", message: "No." }));
+      return JSON.stringify({ ...status, failure_count: 2, failures });
+    };
+  });
+  await destination.pushed();
+  assert.equal((await destination.receipts(1)).at(-1)?.refused, undefined);
+  await holds(path, objects);
+
+  // Unnamed failures, of objects that never came there.
+  await publishParts(issuer, [made(9, "next")], later(1));
+  const status = { id: "5ef0e1b2-1c1f-4f0a-8a36-7d8b2a3f0c11", status: "complete", failure_count: 9 };
+  proxy.plan(({ method }) => (method === "POST" ? { status: 202, body: JSON.stringify(status) } : "pass"));
+  await destination.fails("delivery-refused", /9 of 9 objects refused/);
+});
+
+test("a pending status is followed until it is complete", async (t) => {
+  const { issuer, proxy, path, destination } = await openPush(t);
+  await publishParts(issuer, [made(9)]);
+  let looks = 0;
+  proxy.plan(({ method, path: asked }) => {
+    const pending = (answer: string) => JSON.stringify({ ...JSON.parse(answer), status: "pending" });
+    if (method === "POST") return pending;
+    if (!asked.includes("/status/")) return "pass";
+    looks += 1;
+    return looks < 3 ? pending : "pass";
+  });
+  await destination.pushed();
+  assert.equal(looks, 3);
+  await holds(path, made(9));
+  proxy.plan(({ method }) => (method === "POST" ? (answer) => answer.replace(/"id": ?"/, '"id": "../../') : "pass"));
+  await publishParts(issuer, [made(2, "next")], later(1));
+  await destination.fails("delivery-failed", /isn't one of TAXII/);
+  assert.ok(proxy.log.every(({ path: asked }) => asked.startsWith("/api/")));
+});
+
+test("a collection that can't be written is refused; one that can't be read is written", async (t) => {
+  const closed = await openPush(t, `/api/collections/${readOnly}/`);
+  await publishParts(closed.issuer, [made(3)]);
+  await closed.destination.fails("delivery-refused", /HTTP 403/);
+  const open = await openPush(t, `/api/collections/${writeOnly}/`);
+  await publishParts(open.issuer, [made(30)]);
+  await open.destination.pushed();
+  // Nothing tells what it has already from what it refuses.
+  await publishParts(open.issuer, [[...made(3), ...made(9, "next")]], later(1));
+  await open.destination.pushed();
+  assert.equal((await open.destination.receipts(2)).at(-1)?.refused, 3);
+  const gone = await openPush(t, `/api/collections/${idOf("x", "none").slice(3)}/`);
+  await publishParts(gone.issuer, [made(3)]);
+  await gone.destination.fails("delivery-refused", /HTTP 404/);
+});
+
+test("a damaged part of ours is never sent", async (t) => {
+  const { issuer, proxy, destination } = await openPush(t);
+  await publishParts(issuer, [made(9)]);
+  const store = issuer.store.under("partners/twcert/spam-sources/artifacts");
+  for await (const { key } of store.list("")) {
+    const content = Buffer.from((await store.get(key)) ?? []);
+    content[20] = (content[20] ?? 0) ^ 1;
+    await store.delete(key);
+    await store.putOnce(key, content);
+  }
+  const error = await destination.push();
+  assert.equal(error?.code, "verify-failed");
+  assert.equal(posts(proxy).length, 0);
+});
