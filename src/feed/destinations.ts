@@ -68,7 +68,10 @@ export const deliverySchema = z.discriminatedUnion(
         /** Where who puts an object would own it, not whose bucket it is. */
         acl: z.literal("bucket-owner-full-control").optional(),
         role: z
-          .strictObject({ arn: z.string().startsWith("arn:").max(2048), external_id: variable.optional() })
+          .strictObject({
+            arn: z.string().regex(/^arn:/, "Write the ARN of a role.").max(2048),
+            external_id: variable.optional(),
+          })
           .optional(),
       })
       .refine(

@@ -124,3 +124,36 @@ test("a feed that isn't there, twice, or not made like that, is refused", () => 
     /made as csv or stix/,
   );
 });
+
+test("a destination that can't be right is refused, with what to write", () => {
+  const problems = (delivery: string) =>
+    partnerProblems((text) =>
+      text.replace("formats: [csv] }", `formats: [csv, stix], deliveries: [${delivery}] }`),
+    ).map(({ message }) => message);
+  const keys = "credentials: { access_key: A_KEY, secret_key: A_SECRET }";
+  const collection = "https://t.example/api/collections/91a7b528-80eb-42ed-a74d-c6fbd5a26116";
+  for (const delivery of [
+    "{ kind: s3, bucket: a-bucket }",
+    `{ kind: s3, bucket: a-bucket, role: { arn: "arn:aws:iam::1:role/r" } }`,
+    `{ kind: s3, bucket: a-bucket, endpoint: "https://s3.example", ${keys}, acl: bucket-owner-full-control }`,
+    `{ kind: taxii, url: "${collection}/" }`,
+    `{ kind: taxii, url: "${collection}" }`,
+  ]) {
+    assert.deepEqual(problems(delivery), [], delivery);
+  }
+  for (const [delivery, message] of [
+    [`{ kind: s3, bucket: a-bucket, endpoint: "https://s3.example" }`, /Our own.*for AWS alone/],
+    [
+      `{ kind: s3, bucket: a-bucket, endpoint: "https://s3.example", role: { arn: "arn:aws:iam::1:role/r" } }`,
+      /Our own.*for AWS alone/,
+    ],
+    [`{ kind: s3, bucket: a-bucket, region: "x.example/" }`, /name of a region/],
+    [`{ kind: s3, bucket: a-bucket, acl: public-read }`, /bucket-owner-full-control/],
+    [`{ kind: taxii, url: "https://t.example/api/" }`, /URL of a TAXII 2.1 collection/],
+    [`{ kind: taxii, url: "https://t.example/api/collections/x/objects/" }`, /URL of a TAXII 2.1 collection/],
+  ] as const) {
+    const found = problems(delivery);
+    assert.equal(found.length, 1, delivery);
+    assert.match(found[0] ?? "", message);
+  }
+});

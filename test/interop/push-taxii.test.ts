@@ -46,7 +46,7 @@ before(async () => {
     ...{ module: "medallion.backends.memory_backend", module_class: "MemoryBackend" },
     filename: join(folder, "data.json"),
   };
-  const configuration = { users: { [user]: password }, taxii: { max_page_size: 500 }, backend };
+  const configuration = { users: { [user]: password }, taxii: { max_page_size: 40 }, backend };
   await writeFile(join(folder, "medallion.json"), JSON.stringify(configuration));
   const port = await freePort();
   origin = `http://127.0.0.1:${port}`;
@@ -101,11 +101,19 @@ async function holds(path: string, objects: readonly MadeObject[]): Promise<void
   assert.deepEqual(each(found), each(objects));
 }
 
-/** The parts that the renderer makes of some rows. */
+/**
+ * The parts that the renderer makes of some rows, but for extension definitions: medallion 3.0.0 takes their `version` for
+ * an instant when it lists objects, and answers 500 from then on.
+ */
 async function rendered(t: TestContext, rows: number): Promise<MadeObject[][]> {
   const context = contextOf("source-day", await temporaryFolder(t));
   const parts = await render(stixRenderer(context), context.columns, madeRows["source-day"](rows));
-  return Promise.all(parts.map(async (part) => JSON.parse(await contentOf(part)).objects));
+  return Promise.all(
+    parts.map(async (part) => {
+      const { objects }: { objects: MadeObject[] } = JSON.parse(await contentOf(part));
+      return objects.filter(({ type }) => type !== "extension-definition");
+    }),
+  );
 }
 
 const publishParts = (issuer: Issuer, parts: readonly (readonly MadeObject[])[], now?: number) =>
@@ -133,13 +141,13 @@ async function openPush(t: TestContext, path = freshCollection()) {
 
 test("the server has exactly what was published, in envelopes that it takes; once more doubles nothing", async (t) => {
   const { issuer, proxy, path, destination, open } = await openPush(t);
-  const parts = await rendered(t, 150);
+  const parts = await rendered(t, 30);
   await publishParts(issuer, parts);
-  const second = [[...(parts[0] ?? []).slice(0, 3), versioned("indicator", "n", 5)], made(40)];
+  const second = [[...(parts[0] ?? []).slice(0, 3), versioned("indicator", "n", 5)], made(140)];
   await publishParts(issuer, second, later(1));
   await destination.pushed();
   const sent = posts(proxy);
-  assert.ok(sent.length > parts.flat().length / 1000 + 1, `${sent.length} envelopes`);
+  assert.ok(sent.length > 3, `${sent.length} envelopes of ${parts.flat().length + second.flat().length} objects`);
   for (const { body, headers } of sent) {
     assert.ok(Buffer.byteLength(body) <= maxContentLength);
     assert.equal(headers["content-type"], "application/taxii+json;version=2.1");

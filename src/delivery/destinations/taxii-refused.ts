@@ -6,10 +6,10 @@
  */
 import { z } from "zod";
 import type { RefusedObjects } from "../destination.ts";
-import { type ManifestRecord, type Status, shown, type TaxiiCollection } from "./taxii-server.ts";
+import { type Status, shown, type TaxiiCollection } from "./taxii-server.ts";
 
-/** Objects that are asked for in one URL: it must not grow longer than servers take. */
-const asked = 20;
+/** Objects that are asked for in one URL, which servers bound: some 6 kB of the usual 8. */
+const asked = 100;
 
 /** Our own objects, so that nothing else is looked at. */
 const named = z.object({ id: z.string(), modified: z.string().optional() });
@@ -33,13 +33,30 @@ export async function refusedOf(
   const refused: { id: string; message: string }[] = [];
   for (let from = 0; from < suspects.length; from += asked) {
     const some = suspects.slice(from, from + asked);
-    const there = (await server.has([...new Set(some.map(({ id }) => id))], signal)) ?? [];
-    for (const suspect of some.filter((one) => !there.some((record) => isOf(record, one)))) {
+    const there = await versionsOf(new Set(some.map(({ id }) => id)), server, signal);
+    for (const suspect of some.filter((one) => !isOf(there.get(one.id), one))) {
       const said = "message" in outcome ? outcome.message : (messages.get(suspect.id) ?? "");
       refused.push({ id: suspect.id, message: shown(said) });
     }
   }
   return refused;
+}
+
+/** The newest versions that the server has of these objects, none where it doesn't let us look. Empties `ids`. */
+async function versionsOf(
+  ids: Set<string>,
+  server: TaxiiCollection,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>();
+  while (ids.size > 0) {
+    const { objects = [], more = false } = (await server.has([...ids], signal)) ?? {};
+    const before = ids.size;
+    for (const { id, version } of objects) if (ids.delete(id)) found.set(id, version);
+    // A page of what it has: the rest is asked for anew.
+    if (!more || ids.size === before) break;
+  }
+  return found;
 }
 
 /** Which objects failed by a status, as far as it says; undefined where none did. */
@@ -53,6 +70,6 @@ function failedOf({ failure_count: count, failures = [], successes = [] }: Statu
 }
 
 /** True where the server has this version, or a newer one. Versions are instants of one form, and ours never go back. */
-function isOf({ id, version }: ManifestRecord, object: Named): boolean {
-  return id === object.id && (object.modified === undefined || Date.parse(version) >= Date.parse(object.modified));
+function isOf(version: string | undefined, { modified }: Named): boolean {
+  return version !== undefined && (modified === undefined || Date.parse(version) >= Date.parse(modified));
 }

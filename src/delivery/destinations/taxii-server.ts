@@ -26,13 +26,15 @@ const status = z.object({
   failures: z.array(detail).optional(),
 });
 const apiRoot = z.object({ max_content_length: z.int().min(1).optional() });
-const record = z.object({ id: z.string(), version: z.string() });
-const records = z.object({ objects: z.array(record).optional() });
+const manifest = z.object({
+  more: z.boolean().optional(),
+  objects: z.array(z.object({ id: z.string(), version: z.string() })).optional(),
+});
 
 /** What a server did with the objects of an envelope. */
 export type Status = z.infer<typeof status>;
-/** A version of an object that a server has. */
-export type ManifestRecord = z.infer<typeof record>;
+/** Versions of objects that a server has; `more` where these aren't all that were asked for. */
+export type ObjectManifest = z.infer<typeof manifest>;
 
 /** What came of an envelope: its status once it is complete, or why the envelope as a whole wasn't taken. */
 export type Added =
@@ -76,12 +78,12 @@ export class TaxiiCollection {
   }
 
   /** The newest versions that the collection has of objects; undefined where it may not be read. */
-  async has(ids: readonly string[], signal: AbortSignal): Promise<readonly ManifestRecord[] | undefined> {
+  async has(ids: readonly string[], signal: AbortSignal): Promise<ObjectManifest | undefined> {
     const url = new URL("manifest/", this.#collection);
     url.searchParams.set("match[id]", ids.join(","));
     const answer = await this.#get(url, signal);
     if (answer.status === 403 || answer.status === 404) return undefined;
-    return this.#read(records, answer, url).objects ?? [];
+    return this.#read(manifest, answer, url);
   }
 
   async #complete(begun: Status, signal: AbortSignal): Promise<Status> {
