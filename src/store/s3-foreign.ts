@@ -10,6 +10,7 @@ import { Agent as HttpsAgent } from "node:https";
 import type { LookupFunction } from "node:net";
 import { pipeline, Readable, Transform } from "node:stream";
 import type { S3Client, S3ClientConfig } from "@aws-sdk/client-s3";
+import { SpampotsError } from "../errors.ts";
 import { senseless } from "./s3-error.ts";
 import type { S3Credentials } from "./s3-session.ts";
 
@@ -89,13 +90,21 @@ function bounded(body: Readable): Readable {
   const limit = new Transform({
     transform(chunk: Uint8Array, _encoding, done) {
       left -= chunk.length;
-      if (left < 0) done(senseless("an answer too long", ""));
+      if (left < 0) done(tooLong());
       else done(null, chunk);
     },
   });
   // What goes wrong with either reaches whoever reads the limit.
   pipeline(body, limit, () => undefined);
   return limit;
+}
+
+/** Not to be asked for once more: it would be read once more. */
+function tooLong(): SpampotsError {
+  return new SpampotsError("store-unfit", "An S3 service's answer is longer than any that is needed.", {
+    name: "an endless answer",
+    hint: "Look what answers there.",
+  });
 }
 
 /** Credentials of a role, good until their `expiration`; the client asks for new ones in time. */

@@ -125,8 +125,9 @@ function refusedOrFailed(error: unknown, bucket: string): unknown {
     return new SpampotsError("delivery-failed", "A bucket can't take a delivery now.", { ...facts, ...asked });
   }
   if (error.code === "store-unfit") {
-    const hint = "It must honour If-None-Match on PutObject: ask the partner for another one, or bring files by https.";
-    return new SpampotsError("delivery-refused", "A bucket can't put conditionally.", { ...facts, hint });
+    const hint =
+      "It must honour If-None-Match on PutObject, and answer as S3 does. Ask the partner, or bring files by https.";
+    return new SpampotsError("delivery-refused", "A bucket's service can't do what is needed.", { ...facts, hint });
   }
   if (error.code !== "store-denied") return error;
   return new SpampotsError("delivery-refused", "A bucket refuses a delivery.", { ...facts, hint: askPartner });
