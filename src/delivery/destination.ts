@@ -14,10 +14,17 @@ export interface Outgoing {
   readonly signed: Uint8Array;
   /** Files to be sent, in the manifest's order: none of what was withdrawn or expired. */
   readonly artifacts: readonly Artifact[];
-  /** The stored bytes of an artifact. @throws SpampotsError as `Store.open`, also while it is read. */
+  /** True where an earlier attempt, perhaps another process's, may have brought a part of it: it is worth asking what is there. */
+  readonly again: boolean;
+  /**
+   * The stored bytes of an artifact, checked while they are read: the last chunk comes only if all are what was signed. Who
+   * sends them on announces their length first, so that what ends early isn't taken for whole.
+   *
+   * @throws SpampotsError `verify-failed` where it is missing or damaged, also while it is read; and the store's own.
+   */
   open(artifact: Artifact): Promise<AsyncIterable<Uint8Array>>;
-  /** Announcements of keys in the partner's prefix, each with its name (`keys/00000001.jws`), in order. */
-  announcements(): AsyncIterable<{ readonly name: string; readonly signed: Uint8Array }>;
+  /** Announcements of keys in the partner's prefix, each with its name (`keys/00000001.jws`), in order; those behind `after`. */
+  announcements(after?: string): AsyncGenerator<{ readonly name: string; readonly signed: Uint8Array }>;
 }
 
 /** A destination that publications are brought to. */

@@ -22,23 +22,27 @@ interface OutgoingFile {
   /** Hex. */
   readonly sha256: string;
   readonly mediaType: string;
-  body(): Promise<NonNullable<OutboundCall["body"]>>;
+  readonly body: NonNullable<OutboundCall["body"]>;
 }
 
 /** Opens a base URL. @throws SpampotsError `delivery-refused` where a secret is missing. */
 export async function httpsTarget({ url, auth, tls }: DestinationOf<"https">, world: TargetWorld): Promise<Target> {
   const outbound = await openOutbound({ auth, tls, world });
   const base = url.replace(/\/*$/, "/");
-  const announced = new Set<string>();
+  /** The last one that was put: who reads a manifest then has the key that signed it. */
+  let announced: string | undefined;
   return {
     async deliver(outgoing, signal) {
       const { manifest, signed } = outgoing;
       const place = { outbound, base, signal };
-      for await (const { name, signed: announcement } of outgoing.announcements()) {
-        if (!announced.has(name)) await putFile(place, signedFile(name, announcement));
-        announced.add(name);
+      for await (const { name, signed: announcement } of outgoing.announcements(announced)) {
+        await putFile(place, signedFile(name, announcement));
+        announced = name;
       }
-      for (const artifact of outgoing.artifacts) await putUnlessThere(place, artifactFile(outgoing, artifact));
+      for (const artifact of outgoing.artifacts) {
+        const file = artifactFile(outgoing, artifact);
+        if (!(outgoing.again && (await isThere(place, file)))) await putFile(place, file);
+      }
       await putFile(place, signedFile(`${manifest.feed}/${logKey(manifest.sequence)}`, signed));
     },
     close: () => outbound.close(),
@@ -47,7 +51,7 @@ export async function httpsTarget({ url, auth, tls }: DestinationOf<"https">, wo
 
 function signedFile(name: string, signed: Uint8Array): OutgoingFile {
   const sha256 = createHash("sha256").update(signed).digest("hex");
-  return { name, bytes: signed.length, sha256, mediaType: jwsMediaType, body: async () => signed };
+  return { name, bytes: signed.length, sha256, mediaType: jwsMediaType, body: signed };
 }
 
 function artifactFile(outgoing: Outgoing, artifact: Outgoing["artifacts"][number]): OutgoingFile {
@@ -58,7 +62,7 @@ function artifactFile(outgoing: Outgoing, artifact: Outgoing["artifacts"][number
     sha256,
     // The file is what is put, packed as it is.
     mediaType: content_encoding === "gzip" ? "application/gzip" : media_type,
-    body: async () => ({ bytes, chunks: await outgoing.open(artifact) }),
+    body: { bytes, chunks: reopened(() => outgoing.open(artifact)) },
   };
 }
 
@@ -69,12 +73,17 @@ interface Place {
 }
 
 /** A file whose name holds its digest is there if one of its length is: half a file is shorter. */
-async function putUnlessThere(place: Place, file: OutgoingFile): Promise<void> {
-  const { outbound, base, signal } = place;
-  const { status, headers } = await outbound.call({ method: "HEAD", url: new URL(base + file.name), signal });
-  if (status === 200 && headers["content-length"] === String(file.bytes)) return;
-  await putFile(place, file);
+async function isThere({ outbound, base, signal }: Place, { name, bytes }: OutgoingFile): Promise<boolean> {
+  const { status, headers } = await outbound.call({ method: "HEAD", url: new URL(base + name), signal });
+  return status === 200 && headers["content-length"] === String(bytes);
 }
+
+/** A stream that begins anew each time that it is iterated: a file may have to be put twice. */
+const reopened = (open: () => Promise<AsyncIterable<Uint8Array>>): AsyncIterable<Uint8Array> => ({
+  async *[Symbol.asyncIterator]() {
+    yield* await open();
+  },
+});
 
 async function putFile(place: Place, file: OutgoingFile): Promise<void> {
   const { outbound, base, signal } = place;
@@ -87,7 +96,7 @@ async function putFile(place: Place, file: OutgoingFile): Promise<void> {
         "content-type": file.mediaType,
         "content-digest": `sha-256=:${Buffer.from(file.sha256, "hex").toString("base64")}:`,
       },
-      body: await file.body(),
+      body: file.body,
       signal,
     });
   let answer = await put();
