@@ -202,6 +202,7 @@ async function exchange(
   let why: SpampotsError | undefined;
   const breakOff = (reason: string) => {
     why = fault(reason);
+    answered.reject(why);
     request.destroy(why);
   };
   let interim = 0;
@@ -209,6 +210,8 @@ async function exchange(
     .once("response", answered.resolve)
     // Also after the answer: a connection may break twice.
     .on("error", answered.reject)
+    // Node tells of no error where the other side wants to speak something else (101).
+    .on("close", () => answered.reject(fault("it ended the connection")))
     .once("timeout", () => breakOff(`nothing came or went for ${idleMs / 1000} s`))
     .on("information", () => {
       interim += 1;
@@ -244,10 +247,14 @@ async function send(request: ClientRequest, body: OutboundCall["body"]): Promise
   let goOn = () => {};
   request.on("drain", () => goOn()).on("close", () => goOn());
   let left = body.bytes;
+  // The last chunk goes once it is known to be the last: with it, the other side has a whole body.
+  let held: Uint8Array = new Uint8Array();
   for await (const chunk of body.chunks) {
     left -= chunk.length;
     if (request.destroyed || left < 0) break;
-    if (request.write(chunk)) continue;
+    const flows = request.write(held);
+    held = chunk;
+    if (flows) continue;
     await new Promise<void>((resolve) => {
       goOn = resolve;
       if (request.destroyed) resolve();
@@ -255,7 +262,7 @@ async function send(request: ClientRequest, body: OutboundCall["body"]): Promise
   }
   if (request.destroyed) throw fault("it was broken off");
   if (left !== 0) throw fault("the body isn't as long as it should be");
-  request.end();
+  request.end(held);
 }
 
 /** @throws SpampotsError `delivery-failed` where it is cut, or longer than any that is needed. */
@@ -276,7 +283,7 @@ async function readAnswer(response: IncomingMessage): Promise<Uint8Array> {
 }
 
 /** Codes of Node and OpenSSL for a certificate that doesn't hold. */
-const untrusted = /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_|INVALID_CA|ERR_SSL_|HOSTNAME_MISMATCH)/;
+const untrusted = /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_|INVALID_CA|ERR_SSL_|HOSTNAME_MISMATCH|EPROTO$)/;
 
 function failed(error: unknown, { host }: URL): SpampotsError {
   if (isError(error)) return error;
