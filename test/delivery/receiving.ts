@@ -54,6 +54,10 @@ export async function receiver(t: Pick<TestContext, "after">, misbehave: Misbeha
         response.writeHead(there === undefined ? 404 : 200, { "content-length": there?.length ?? 0 }).end();
         return;
       }
+      if (one.method === "MKCOL") {
+        response.writeHead(405).end();
+        return;
+      }
       files.set(one.path, one.body);
       response.writeHead(201).end();
     } catch {
@@ -70,7 +74,7 @@ export async function receiver(t: Pick<TestContext, "after">, misbehave: Misbeha
     for (const socket of sockets) socket.destroy();
   });
   const { port } = server.address() as AddressInfo; // it listens on a port
-  const stored = () => taken.filter(({ method }) => method !== "HEAD").map(({ path }) => path);
+  const stored = () => taken.filter(({ method }) => method === "PUT" || method === "POST").map(({ path }) => path);
   const found: Receiver = { url: `http://127.0.0.1:${port}`, taken, stored, files, misbehave, sockets };
   return found;
 }

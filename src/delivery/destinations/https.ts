@@ -100,18 +100,23 @@ async function putFile(place: Place, file: OutgoingFile): Promise<void> {
       signal,
     });
   let answer = await put();
-  // A WebDAV server that doesn't make folders by itself (RFC 4918 §9.7.1).
-  if (answer.status === 409) {
-    await makeFolders(place, file.name);
-    answer = await put();
-  }
+  if (noFolder.has(answer.status) && (await makeFolders(place, file.name))) answer = await put();
   if (answer.status < 200 || answer.status >= 300) throw refusalOf(answer, url);
 }
 
-async function makeFolders({ outbound, base, signal }: Place, name: string): Promise<void> {
+/** How servers that don't make folders by themselves say so: RFC 4918 §9.7.1 has 409, others answer 404, nginx 500. */
+const noFolder = new Set([404, 409, 500]);
+
+/**
+ * Makes the folders of a file below the base. True where they are there now: made (201), or there already (405), perhaps
+ * since another lane that goes to the same place made them a moment ago.
+ */
+async function makeFolders({ outbound, base, signal }: Place, name: string): Promise<boolean> {
   const folders = name.split("/").slice(0, -1);
   for (let depth = 1; depth <= folders.length; depth += 1) {
     const url = new URL(`${base}${folders.slice(0, depth).join("/")}/`);
-    await outbound.call({ method: "MKCOL", url, signal });
+    const { status } = await outbound.call({ method: "MKCOL", url, signal });
+    if (status !== 201 && status !== 405) return false;
   }
+  return true;
 }
