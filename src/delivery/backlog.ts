@@ -51,7 +51,11 @@ export class Backlog {
    */
   async read(sequence: number): Promise<Omit<Outgoing, "again"> | undefined> {
     const found = await this.#signed(sequence);
-    if (found === undefined) return undefined;
+    if (found === undefined) {
+      // The end: logs are many, and what rests keeps nothing.
+      this.#last = undefined;
+      return undefined;
+    }
     const { publication, signed } = found;
     return {
       manifest: publication.manifest,
@@ -91,9 +95,12 @@ export class Backlog {
   }
 }
 
+/** Bytes read at a time: many files are open at once, for destinations that may be slow. */
+const chunkBytes = 65_536;
+
 async function opened(place: Store, artifact: Artifact): Promise<AsyncIterable<Uint8Array>> {
   const key = artifactKey(artifact);
-  const object = await place.open(key);
+  const object = await place.open(key, undefined, { chunkBytes });
   if (object?.bytes === artifact.bytes) return proven(object.body, artifact, place);
   throw damaged(key, place, object === undefined ? "missing" : "of another size");
 }

@@ -62,7 +62,8 @@ export class LaneWork {
   readonly #world: LaneWorld;
   readonly #destination: Destination;
   readonly #configured: string;
-  readonly #backlog: Backlog;
+  /** Kept from turn to turn while there is something to do. */
+  #backlog: Backlog | undefined;
   readonly #ended = new AbortController();
   #target: Target | undefined;
   /** The newest one delivered; unknown until the first look. */
@@ -77,9 +78,6 @@ export class LaneWork {
     this.#world = world;
     this.#destination = destination;
     this.#configured = configured(partner, destination);
-    const { keyOf, clock } = world;
-    const wants = (artifact: Artifact) => takes(destination.kind, artifact);
-    this.#backlog = new Backlog(world.store, { partner: partner.id, feed, keyOf, clock, wants });
   }
 
   /** Whether this lane is that of a destination as it is configured now. */
@@ -100,7 +98,9 @@ export class LaneWork {
    */
   async turn(crowded: () => boolean): Promise<boolean> {
     try {
-      return await this.#deliverAll(crowded);
+      const more = await this.#deliverAll(crowded);
+      if (!more && this.failures === 0) this.#backlog = undefined;
+      return more;
     } finally {
       // Connections and certificates are held during a turn alone: lanes are many, and mostly rest.
       this.#target?.close();
@@ -116,6 +116,7 @@ export class LaneWork {
       for (;;) {
         sequence = this.#delivered + 1;
         if (this.#ended.signal.aborted || !inForce(this.partner, this.#world.clock())) return false;
+        this.#backlog ??= this.#openBacklog();
         const outgoing = await this.#backlog.read(sequence);
         if (outgoing === undefined) return false;
         await this.#deliver({ ...outgoing, again: this.#again });
@@ -127,6 +128,12 @@ export class LaneWork {
       if (!this.#ended.signal.aborted) await this.#failed(sequence, error);
       return false;
     }
+  }
+
+  #openBacklog(): Backlog {
+    const { store, keyOf, clock } = this.#world;
+    const wants = (artifact: Artifact) => takes(this.#destination.kind, artifact);
+    return new Backlog(store, { ...this.lane, keyOf, clock, wants });
   }
 
   async #find(): Promise<number> {
