@@ -35,7 +35,7 @@ createServer(async (request, response) => {
     renameSync(`${name}.part`, name); // Here you would begin to fetch its files. The same message again does no harm.
     status = 204;
   } catch (error) {
-    console.error(error.message);
+    process.stderr.write(`${error.message}\n`);
   }
   response.writeHead(status).end();
 }).listen(Number(port), "127.0.0.1");

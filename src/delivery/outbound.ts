@@ -205,13 +205,19 @@ async function exchange(
     answered.reject(why);
     request.destroy(why);
   };
+  let hasAnswer = false;
   let interim = 0;
   request
-    .once("response", answered.resolve)
+    .once("response", (response) => {
+      hasAnswer = true;
+      answered.resolve(response);
+    })
     // Also after the answer: a connection may break twice.
     .on("error", answered.reject)
     // Node tells of no error where the other side wants to speak something else (101).
-    .on("close", () => answered.reject(fault("it ended the connection")))
+    .on("close", () => {
+      if (!hasAnswer) answered.reject(fault("it ended the connection"));
+    })
     .once("timeout", () => breakOff(`nothing came or went for ${idleMs / 1000} s`))
     .on("information", () => {
       interim += 1;
