@@ -19,9 +19,9 @@ async function prepared(bench: Bench) {
     });
   });
   const sink = await start({ program: process.execPath, args: [beside("deliveries.ts"), "sink"] });
-  const call = (mode: "ours" | "plain", partners: number): Call => ({
+  const call = (mode: "ours" | "plain", due = many): Call => ({
     program: process.execPath,
-    args: [beside("deliveries.ts"), mode, folder, sink.url, String(partners)],
+    args: [beside("deliveries.ts"), mode, folder, sink.url, String(many), String(due)],
   });
   return { many, few, call, stop: () => sink.stop() };
 }
@@ -35,15 +35,15 @@ export const deliveries: Figure = {
   id: "deliveries",
   work: "1,000 deliveries due at once",
   reference: "a plain `node:http` client that puts the same files, as many at once",
-  bound: { kind: "rate", least: 0.33 },
+  bound: { kind: "rate", least: 0.15 },
   async prepare(bench): Promise<Prepared> {
     const { many, call, stop } = await prepared(bench);
     return {
       size: `${many.toLocaleString("en")} partners, one publication each`,
       unit: "files",
       commands: { ours: "Deliveries.look", reference: "createReadStream(path).pipe(http.request(url))" },
-      ours: () => ownTime(call("ours", many)),
-      reference: () => ownTime(call("plain", many)),
+      ours: () => ownTime(call("ours")),
+      reference: () => ownTime(call("plain")),
       notes,
       end: stop,
     };
@@ -53,15 +53,18 @@ export const deliveries: Figure = {
 export const deliveriesMemory: Figure = {
   id: "deliveries-memory",
   work: "1,000 deliveries due at once, time and memory",
-  reference: "100 of them",
-  bound: { kind: "time", most: 12, memory: 1.3 },
+  reference: "the same, a hundred due at a time",
+  bound: { kind: "time", most: 1.3, memory: 1.3 },
   async prepare(bench): Promise<Prepared> {
     const { many, few, call, stop } = await prepared(bench);
     return {
-      size: `${many.toLocaleString("en")} partners and ${few}, one publication each`,
+      size: `${many.toLocaleString("en")} partners, one publication each`,
       unit: "files",
-      commands: { ours: `Deliveries.look, of ${many.toLocaleString("en")}`, reference: `the same, of ${few}` },
-      ours: () => ownTime(call("ours", many)),
+      commands: {
+        ours: `Deliveries.look, of ${many.toLocaleString("en")}`,
+        reference: `the same, of ${few} at a time`,
+      },
+      ours: () => ownTime(call("ours")),
       reference: () => ownTime(call("ours", few)),
       notes,
       end: stop,

@@ -2,7 +2,7 @@
  * Deliveries that are all due at once, and the same files put by plain `node:http`, each by itself in one process.
  *
  *     node deliveries.ts sink                                   takes what is put, and keeps nothing
- *     node deliveries.ts ours  <folder> <url> <partners>        by Deliveries, receipts and all
+ *     node deliveries.ts ours  <folder> <url> <partners> <due>  by Deliveries, receipts and all; so many due at a time
  *     node deliveries.ts plain <folder> <url> <partners>        by http.request, as many at once
  */
 import { createReadStream } from "node:fs";
@@ -20,7 +20,7 @@ import { testNow } from "../../publication/issuer.ts";
 import { projectRoot } from "../../source-files.ts";
 import { madePartner } from "../configurations.ts";
 
-const [mode, folder = "", url = "", count = "0"] = process.argv.slice(2);
+const [mode, folder = "", url = "", count = "0", due = count] = process.argv.slice(2);
 const atOnce = 16;
 const names = Array.from({ length: Number(count) }, (_, index) => `partner-${String(index).padStart(4, "0")}`);
 /** When the work began, after everything was read that it needs. */
@@ -64,8 +64,10 @@ async function ours(): Promise<void> {
       made += 1;
     },
   });
-  deliveries.look(partners);
-  await deliveries.idle();
+  for (let from = 0; from < partners.length; from += Number(due)) {
+    deliveries.look(partners.slice(from, from + Number(due)));
+    await deliveries.idle();
+  }
   if (made !== names.length) throw new Error(`${made} deliveries of ${names.length}`);
 }
 
