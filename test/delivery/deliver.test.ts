@@ -5,7 +5,7 @@ import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { failedAttempts, isDelivered, receiptsOf } from "../../src/delivery/progress.ts";
+import { failedAttempts, isDelivered, noteDelivered, receiptsOf } from "../../src/delivery/progress.ts";
 import { isError } from "../../src/errors.ts";
 import { dayMs, hourMs } from "../../src/model.ts";
 import { announceRotation } from "../../src/publication/announce.ts";
@@ -471,6 +471,26 @@ test("what two runners deliver at once arrives in order all the same", async (t)
     for (const path of artifactPaths(manifest)) assert.ok(first.indexOf(path) < at);
     assert.ok(manifest.sequence === 1 || first.indexOf(log(manifest.sequence - 1)) < at);
   }
+});
+
+test("what another runner has delivered meanwhile isn't delivered again", async (t) => {
+  const issuer = await newIssuer(t);
+  await publications(issuer, 2);
+  const target = await receiver(t);
+  const partner = await partnerWith([https(target)]);
+  const { deliveries, world } = delivering(t, issuer);
+  deliveries.look([partner]);
+  await deliveries.idle();
+  await publications(issuer, 2, { weeksAgo: 5 });
+  const [receipt] = (await receiptsOf(issuer.store, lane, 2)) ?? [];
+  await noteDelivered(issuer.store, lane, 3, [{ ...(receipt ?? assert.fail()), sequence: 3 }]);
+  deliveries.look([partner]);
+  await deliveries.idle();
+  assert.deepEqual(
+    world.made.map((line) => line.split(" ")[1]),
+    ["1", "2", "4"],
+  );
+  assert.ok(!target.files.has(log(3)));
 });
 
 test("each kind of refusal is told at once, waits for hours, and names no secret", async (t) => {

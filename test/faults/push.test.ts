@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Misbehave, type Receiver, receiver, type Taken } from "../delivery/receiving.ts";
 import { type Case, campaign } from "./seeded.ts";
@@ -98,6 +99,24 @@ campaign("kill-run", async (one) => {
     for (const end of ends) end();
     await site.remove();
   }
+});
+
+test("a runner whose destinations hang ends soon when it is asked to, and well", async (t) => {
+  const site = await openSite("published");
+  const asked = Promise.withResolvers<void>();
+  const dead = await receiver(t, () => {
+    asked.resolve();
+    return new Promise<boolean>(() => undefined);
+  });
+  await writeFile(join(site.config, "partners.yaml"), pushingTo(dead, dead, dead));
+  const running = site.start(["run"], {}, { SPAMPOTS_PUSH_LOOPBACK: "true" });
+  await asked.promise;
+  const begun = performance.now();
+  running.child.kill("SIGTERM");
+  const { code, stderr } = await running.done;
+  assert.equal(code, 0, stderr);
+  assert.ok(performance.now() - begun < 10_000);
+  await site.remove();
 });
 
 /** Both feeds of twcert to two folders and a webhook; ncc to one of the folders, beside it. */
