@@ -373,6 +373,31 @@ test("hanging destinations hold up nobody else: not other partners, not a partne
   assert.deepEqual(world.failed, [], "what is broken off isn't a failure of the destination");
 });
 
+test("destinations that failed and now hang leave half of the places to others, however many they are", async (t) => {
+  const issuer = await newIssuer(t);
+  let hanging = false;
+  const dead = await receiver(t, (request, response) => {
+    if (hanging) return hang(request, response);
+    response.writeHead(503).end();
+    return true;
+  });
+  const good = await receiver(t);
+  const partners = [];
+  for (const id of ["aa", "bb", "cc", "dd"]) {
+    await publish(issuer, { partner: id });
+    partners.push(await partnerWith([https(dead)], { id }));
+  }
+  const { deliveries, world } = delivering(t, issuer, { atOnce: 4 });
+  deliveries.look(partners);
+  await deliveries.idle();
+  assert.equal(world.failed.length, 4);
+  hanging = true;
+  world.now += hourMs;
+  await publish(issuer, { partner: "zz" });
+  deliveries.look([...partners, await partnerWith([https(good)], { id: "zz" })]);
+  await until(() => world.made.length === 1, "a delivery to who takes it");
+});
+
 test("a destination with a long backlog lets others go between", async (t) => {
   const issuer = await newIssuer(t);
   await publications(issuer, 6, { files: [csvFile(1)] });
