@@ -246,6 +246,7 @@ test("what a document quotes is as it stands in the file", () => {
     [
       "docs/examples/fetch-feed.sh",
       "docs/examples/pull-feed.sh",
+      "docs/examples/receive-webhook.mjs",
       "test/interop/verify-with-openssl.sh",
       "test/interop/verify_with_python.py",
     ],

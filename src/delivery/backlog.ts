@@ -1,84 +1,137 @@
-/** What of a log a destination doesn't have yet: its publications in order, as they are to be sent today. */
+/**
+ * What of a log a destination doesn't have yet: its publications, one at a time, as they are to be sent today. Of what was
+ * withdrawn or is expired the manifest goes alone. Memory is that of one manifest, however long the log is.
+ */
+import { createHash } from "node:crypto";
 import { SpampotsError } from "../errors.ts";
 import { refuseForeign } from "../publication/behind.ts";
-import { logKey, maxJwsBytes, type Publication, readBounded, readManifest } from "../publication/log.ts";
-import { type Artifact, artifactKey, feedPrefix } from "../publication/manifest.ts";
+import { maxJwsBytes, type Publication, readBounded, readSigned } from "../publication/log.ts";
+import { type Artifact, artifactKey, feedPrefix, type Manifest } from "../publication/manifest.ts";
 import type { KeyFinder } from "../publication/sign.ts";
 import type { Store } from "../store/store.ts";
 import type { Outgoing } from "./destination.ts";
 
-/** Whose log. */
-export interface Whose {
+/** Whose log, and what of it is sent. */
+export interface BacklogOptions {
   readonly partner: string;
   readonly feed: string;
+  readonly keyOf: KeyFinder;
+  /** Milliseconds since 1970 UTC. */
+  clock(): number;
+  /** Which files this destination is handed at all. */
+  wants(artifact: Artifact): boolean;
 }
 
-/**
- * The publications (from, tip], oldest first, each read and opened when it is asked for. Of what a later one of them
- * withdraws, and of what is expired, the manifest goes alone.
- *
- * @param store the whole store.
- * @throws SpampotsError `log-behind`, `verify-failed`, `bad-manifest`; `store-unavailable` where an artifact is missing.
- */
-export async function* backlog(
-  store: Store,
-  { partner, feed }: Whose,
-  { from, tip, keyOf }: { readonly from: number; readonly tip: number; readonly keyOf: KeyFinder },
-): AsyncGenerator<Outgoing> {
-  const place = store.under(feedPrefix(partner, feed));
-  const read = async (sequence: number): Promise<Publication> => {
-    const publication = await readManifest(place, sequence, keyOf);
-    if (publication === undefined) {
-      throw new SpampotsError("log-behind", "A publication is gone from the log.", { sequence, store: place.url });
-    }
-    refuseForeign(publication, partner, feed, place);
-    return publication;
-  };
-  const withdrawn = new Set<number>();
-  for (let sequence = from + 1; sequence <= tip; sequence += 1) {
-    for (const other of (await read(sequence)).manifest.withdraws?.sequences ?? []) withdrawn.add(other);
+type Signed = NonNullable<Awaited<ReturnType<typeof readSigned>>>;
+
+/** A log on its way to one destination. */
+export class Backlog {
+  readonly #place: Store;
+  /** The partner's prefix, where keys are announced. */
+  readonly #partner: Store;
+  readonly #options: BacklogOptions;
+  /** What later publications withdraw, and the last one that was looked through for that. */
+  readonly #withdrawn = new Set<number>();
+  #looked = 0;
+  /** The last one that was read: looking ahead and sending often want the same. */
+  #last: { readonly sequence: number; readonly read: Signed } | undefined;
+
+  /** @param store the whole store. */
+  constructor(store: Store, options: BacklogOptions) {
+    this.#place = store.under(feedPrefix(options.partner, options.feed));
+    this.#partner = store.under(`partners/${options.partner}`);
+    this.#options = options;
   }
-  for (let sequence = from + 1; sequence <= tip; sequence += 1) {
-    const publication = await read(sequence);
-    const signed = await readBounded(place, logKey(sequence), maxJwsBytes);
-    if (signed === undefined)
-      throw new SpampotsError("log-behind", "A publication is gone from the log.", { sequence });
-    const artifacts = withdrawn.has(sequence) ? [] : await standing(place, publication);
-    yield {
+
+  /**
+   * The publication of this number as it is to be sent now; `undefined` where there is none yet. To be asked in rising
+   * order: then each manifest is read at most twice, once to send it and once for what it withdraws of those before it.
+   *
+   * @throws SpampotsError `verify-failed`, `bad-manifest`, and the store's own.
+   */
+  async read(sequence: number): Promise<Omit<Outgoing, "again"> | undefined> {
+    const found = await this.#signed(sequence);
+    if (found === undefined) {
+      // The end: logs are many, and what rests keeps nothing.
+      this.#last = undefined;
+      return undefined;
+    }
+    const { publication, signed } = found;
+    return {
       manifest: publication.manifest,
       payloadSha256: publication.payloadSha256,
       signed,
-      artifacts,
-      open: (artifact) => opened(place, artifact),
-      announcements: () => announcements(store.under(`partners/${partner}`)),
+      artifacts: await this.#standing(publication.manifest),
+      open: (artifact) => opened(this.#place, artifact),
+      announcements: (after) => announcements(this.#partner, after),
     };
+  }
+
+  async #signed(sequence: number): Promise<Signed | undefined> {
+    if (this.#last?.sequence === sequence) return this.#last.read;
+    const read = await readSigned(this.#place, sequence, this.#options.keyOf);
+    if (read === undefined) return undefined;
+    this.#refuseForeign(read.publication);
+    this.#last = { sequence, read };
+    return read;
+  }
+
+  #refuseForeign(publication: Publication): void {
+    refuseForeign(publication, this.#options.partner, this.#options.feed, this.#place);
+  }
+
+  /** The files of a publication that are still to be had. One that should be, and isn't there, shows when it is opened. */
+  async #standing({ sequence, artifacts, retain_until }: Manifest): Promise<readonly Artifact[]> {
+    const wanted = artifacts.filter((artifact) => this.#options.wants(artifact));
+    if (wanted.length === 0 || Date.parse(retain_until) <= this.#options.clock()) return [];
+    // Its withdrawal may have been published since the last look, and the files not be deleted yet.
+    for (let next = Math.max(sequence, this.#looked) + 1; ; next += 1) {
+      const later = await this.#signed(next);
+      if (later === undefined) break;
+      for (const other of later.publication.manifest.withdraws?.sequences ?? []) this.#withdrawn.add(other);
+      this.#looked = next;
+    }
+    return this.#withdrawn.has(sequence) ? [] : wanted;
   }
 }
 
-/**
- * The artifacts of a publication, or none where they are gone for a reason: expired, or withdrawn since the log's end was
- * looked at (the withdrawal, which is next, says so).
- */
-async function standing(place: Store, { manifest }: Publication): Promise<readonly Artifact[]> {
-  for (const artifact of manifest.artifacts) {
-    if ((await place.stat(artifactKey(artifact))) === undefined) return [];
-  }
-  return manifest.artifacts;
-}
+/** Bytes read at a time: many files are open at once, for destinations that may be slow. */
+const chunkBytes = 65_536;
 
 async function opened(place: Store, artifact: Artifact): Promise<AsyncIterable<Uint8Array>> {
   const key = artifactKey(artifact);
-  const object = await place.open(key);
-  if (object?.bytes === artifact.bytes) return object.body;
-  throw new SpampotsError("store-unavailable", "An artifact is missing from the store, or damaged.", {
-    hint: "Run `spampots verify` on the store; it names everything that is.",
-    key,
-    store: place.url,
-  });
+  const object = await place.open(key, undefined, { chunkBytes });
+  if (object?.bytes === artifact.bytes) return proven(object.body, artifact, place);
+  throw damaged(key, place, object === undefined ? "missing" : "of another size");
 }
 
-async function* announcements(partner: Store): AsyncGenerator<{ name: string; signed: Uint8Array }> {
-  for await (const { key } of partner.list("keys/")) {
+/** The same bytes; the last of them only once all are known to be those that were signed. */
+async function* proven(
+  body: AsyncIterable<Uint8Array>,
+  artifact: Artifact,
+  place: Store,
+): AsyncGenerator<Uint8Array, void> {
+  const hash = createHash("sha256");
+  let held: Uint8Array | undefined;
+  for await (const chunk of body) {
+    hash.update(chunk);
+    if (held !== undefined) yield held;
+    held = chunk;
+  }
+  if (hash.digest("hex") !== artifact.sha256) throw damaged(artifactKey(artifact), place, "changed");
+  if (held !== undefined) yield held;
+}
+
+const damaged = (key: string, place: Store, found: string) =>
+  new SpampotsError("verify-failed", "An artifact in the store isn't what its manifest says.", {
+    hint: "Bring it back from a copy, or withdraw the publication; `spampots verify` on the store names everything that is damaged.",
+    key,
+    reason: `an artifact in the store is ${found}`,
+    store: place.url,
+  });
+
+async function* announcements(partner: Store, after?: string): ReturnType<Outgoing["announcements"]> {
+  for await (const { key } of partner.list("keys/", after === undefined ? {} : { after })) {
     const signed = await readBounded(partner, key, maxJwsBytes);
     if (signed !== undefined) yield { name: key, signed };
   }

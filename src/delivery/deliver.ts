@@ -1,218 +1,129 @@
 /**
- * Delivering: what was published is brought to its partner's destinations, in order, each publication whole, until the
- * destination took it. Progress is in the store (`progress.ts`), pauses after failures are in memory. One lane, a feed of a
- * partner on its way to one destination, is one task at a time; lanes don't wait for each other.
+ * Delivering: what was published is brought to its partners' destinations, in order, each publication whole, until the
+ * destination took it. Progress is in the store (`progress.ts`), pauses after failures are in memory. Here is who may go
+ * when; what a lane, a feed of a partner on its way to one destination, then does is in `lane.ts`.
+ *
+ * Nobody waits long for another: a lane with a long backlog goes to the end of the queue every few seconds; one
+ * partner's lanes have at most a quarter of the places, and those that failed last time at most half.
  */
 import { SpampotsError } from "../errors.ts";
-import { type Destination, placeOf } from "../feed/destinations.ts";
+import type { Destination } from "../feed/destinations.ts";
 import type { Partner } from "../feed/partners.ts";
-import { secondsInstant } from "../feed/period.ts";
 import { inForce } from "../feed/policy.ts";
-import type { Log } from "../log.ts";
-import { logKey, tipSequence } from "../publication/log.ts";
-import { type Artifact, feedPrefix } from "../publication/manifest.ts";
-import type { KeyFinder } from "../publication/sign.ts";
-import type { Store } from "../store/store.ts";
-import { backlog } from "./backlog.ts";
-import { pauseAfter } from "./backoff.ts";
-import { type Outgoing, openTarget, type RefusedObjects, type Target, type TargetWorld } from "./destination.ts";
-import { deliveredTo, type Lane, laneName, noteAttempt, noteDelivered } from "./progress.ts";
-import type { PushReceipt } from "./receipt.ts";
+import { LaneWork, type LaneWorld } from "./lane.ts";
+import { type Lane, laneName } from "./progress.ts";
 
 /** What delivering works with. */
-export interface DeliverWorld extends Pick<TargetWorld, "secret" | "loopback"> {
-  readonly store: Store;
-  readonly keyOf: KeyFinder;
-  /** Milliseconds since 1970 UTC. */
-  clock(): number;
-  readonly log: Log;
+export interface DeliverWorld extends LaneWorld {
   /** Lanes that are at work at the same time. */
   readonly atOnce: number;
-  /** From 0 up to 1. */
-  chance(): number;
-  readonly onDelivered?: (lane: Lane, outgoing: Outgoing) => void;
-  readonly onFailed?: (lane: Lane, sequence: number, error: unknown) => void;
 }
 
-/** What is remembered of a lane. */
-interface LaneState {
-  readonly lane: Lane;
-  partner: Partner;
-  destination: Destination;
-  target: Promise<Target> | undefined;
-  /** The log's newest publication and the newest one delivered, as far as known. */
-  tip: number;
-  delivered: number | undefined;
-  failures: number;
-  /** Not tried before, in milliseconds. */
-  notBefore: number;
-  task: Promise<void> | undefined;
-}
+/** Milliseconds that {@link Deliveries.close} waits at most: a store that hangs mustn't hold up the end. */
+const closingMs = 8_000;
 
 export class Deliveries {
   readonly #world: DeliverWorld;
-  readonly #lanes = new Map<string, LaneState>();
-  readonly #waiting: LaneState[] = [];
-  readonly #stopping = new AbortController();
-  #busy = 0;
+  readonly #lanes = new Map<string, LaneWork>();
+  /** In the order in which they came. */
+  readonly #waiting = new Set<LaneWork>();
+  /** By name: a lane that ended and the one in its place are never at work at once. */
+  readonly #running = new Map<string, { readonly work: LaneWork; readonly task: Promise<void> }>();
+  #closed = false;
 
   constructor(world: DeliverWorld) {
     this.#world = world;
   }
 
-  /** Begins to deliver what can be: to partners in force whose destinations have no pause. Doesn't wait for it. */
+  /**
+   * Begins to deliver what can be: to partners in force whose destinations have no pause. Doesn't wait for it. What is
+   * under way to others, or to destinations that are configured otherwise now, is broken off.
+   */
   look(partners: readonly Partner[]): void {
+    if (this.#closed) return;
     const now = this.#world.clock();
     const known = new Set<string>();
-    for (const partner of partners) {
+    for (const partner of partners.filter((one) => inForce(one, now))) {
       for (const { feed, destinations } of partner.subscriptions) {
         for (const destination of destinations) {
-          const state = this.#laneOf(partner, feed.id, destination);
-          known.add(laneName(state.lane));
-          if (!inForce(partner, now) || state.task !== undefined || now < state.notBefore) continue;
-          if (!this.#waiting.includes(state)) this.#waiting.push(state);
+          const work = this.#laneOf(partner, feed.id, destination);
+          known.add(work.name);
+          if (this.#running.get(work.name)?.work !== work && now >= work.notBefore) this.#waiting.add(work);
         }
       }
     }
-    for (const [name, state] of this.#lanes) if (!known.has(name)) this.#forget(name, state);
+    for (const work of [...this.#lanes.values()]) if (!known.has(work.name)) this.#end(work);
     this.#begin();
   }
 
   /** Settles once nothing is under way or waiting. */
   async idle(): Promise<void> {
-    while (this.#busy > 0) await Promise.all([...this.#lanes.values()].map(({ task }) => task));
+    while (this.#running.size > 0) await Promise.all([...this.#running.values()].map(({ task }) => task));
   }
 
-  /** Breaks off what is under way; what a destination has taken by then is noted, the rest is tried again another time. */
+  /**
+   * Breaks off what is under way; what a destination has taken by then is noted, the rest is tried again another time.
+   * Settles within 8 seconds, whatever the store does.
+   */
   async close(): Promise<void> {
-    this.#stopping.abort();
-    this.#waiting.length = 0;
-    await this.idle();
-    for (const [name, state] of this.#lanes) this.#forget(name, state);
+    this.#closed = true;
+    for (const work of [...this.#lanes.values()]) this.#end(work);
+    const patience = Promise.withResolvers<void>();
+    const timer = setTimeout(patience.resolve, closingMs);
+    await Promise.race([this.idle(), patience.promise]);
+    clearTimeout(timer);
   }
 
-  #laneOf(partner: Partner, feed: string, destination: Destination): LaneState {
-    const lane: Lane = { partner: partner.id, feed, destination: destination.name };
-    const name = laneName(lane);
+  #laneOf(partner: Partner, feed: string, destination: Destination): LaneWork {
+    const name = laneName({ partner: partner.id, feed, destination: destination.name });
     const found = this.#lanes.get(name);
-    const changed = JSON.stringify([found?.destination, found?.partner.privateNetworks]);
-    if (found !== undefined && changed === JSON.stringify([destination, partner.privateNetworks])) {
+    if (found?.fits(partner, destination)) {
       found.partner = partner;
       return found;
     }
-    if (found !== undefined) this.#forget(name, found);
-    const state: LaneState = {
-      lane,
-      partner,
-      destination,
-      target: undefined,
-      tip: 0,
-      delivered: undefined,
-      failures: 0,
-      notBefore: 0,
-      task: found?.task,
-    };
-    this.#lanes.set(name, state);
-    return state;
+    if (found !== undefined) this.#end(found);
+    const work = new LaneWork({ partner, feed, destination }, this.#world);
+    this.#lanes.set(name, work);
+    return work;
   }
 
-  #forget(name: string, state: LaneState): void {
-    this.#lanes.delete(name);
-    void state.target?.then(
-      (target) => target.close(),
-      () => undefined,
-    );
+  #end(work: LaneWork): void {
+    work.end();
+    this.#lanes.delete(work.name);
+    this.#waiting.delete(work);
   }
 
   #begin(): void {
-    while (this.#busy < this.#world.atOnce && !this.#stopping.signal.aborted) {
-      const state = this.#waiting.shift();
-      if (state === undefined) return;
-      this.#busy += 1;
-      state.task = this.#work(state).finally(() => {
-        state.task = undefined;
-        this.#busy -= 1;
-        this.#begin();
-      });
+    while (this.#running.size < this.#world.atOnce) {
+      const work = this.#nextOf();
+      if (work === undefined) return;
+      this.#waiting.delete(work);
+      const task = work
+        .turn(() => this.#waiting.size > 0)
+        .then((more) => {
+          this.#running.delete(work.name);
+          if (more && this.#lanes.get(work.name) === work) this.#waiting.add(work);
+          this.#begin();
+        });
+      this.#running.set(work.name, { work, task });
     }
   }
 
-  /** Never rejects. */
-  async #work(state: LaneState): Promise<void> {
-    const { store, keyOf, clock, chance, log } = this.#world;
-    const { lane } = state;
-    let sequence = state.delivered ?? 0;
-    try {
-      const place = store.under(feedPrefix(lane.partner, lane.feed));
-      // Cheap where nothing is new: one look at the next number.
-      if (state.delivered === undefined || (await place.stat(logKey(state.tip + 1))) !== undefined)
-        state.tip = await tipSequence(place, state.tip);
-      state.delivered ??= await deliveredTo(store, lane, state.tip);
-      for await (const whole of backlog(store, lane, { from: state.delivered, tip: state.tip, keyOf })) {
-        if (this.#stopping.signal.aborted || !inForce(state.partner, clock())) return;
-        sequence = whole.manifest.sequence;
-        const artifacts = whole.artifacts.filter((artifact) => takes(state.destination.kind, artifact));
-        await this.#deliver(state, { ...whole, artifacts });
-        state.delivered = sequence;
-        state.failures = 0;
-      }
-      state.failures = 0;
-    } catch (error) {
-      if (this.#stopping.signal.aborted) return;
-      state.failures += 1;
-      state.notBefore = clock() + pauseAfter(error, state.failures, chance());
-      this.#world.onFailed?.(lane, sequence, error);
-      log.error({ ...lane, sequence, failures: state.failures, err: error }, "not delivered");
-      await noteAttempt(store, lane, sequence, { error, now: clock() }).catch((cause: unknown) =>
-        log.error({ ...lane, err: cause }, "a failed delivery can't be noted"),
-      );
+  /** Who waits longest of those who may go. Where nothing is under way, everyone may. */
+  #nextOf(): LaneWork | undefined {
+    const { atOnce } = this.#world;
+    const running = [...this.#running.values()].map(({ work }) => work);
+    const busy = new Map<string, number>();
+    for (const { lane } of running) busy.set(lane.partner, (busy.get(lane.partner) ?? 0) + 1);
+    const failing = running.filter(({ failures }) => failures > 0).length;
+    for (const work of this.#waiting) {
+      if (this.#running.has(work.name)) continue;
+      if ((busy.get(work.lane.partner) ?? 0) >= Math.max(1, atOnce / 4)) continue;
+      if (work.failures > 0 && failing >= Math.max(1, atOnce / 2)) continue;
+      return work;
     }
+    return undefined;
   }
-
-  async #deliver(state: LaneState, outgoing: Outgoing): Promise<void> {
-    const { store, clock, secret, loopback, log } = this.#world;
-    const { lane, destination, partner } = state;
-    const { privateNetworks } = partner;
-    state.target ??= openTarget(destination, { secret, loopback, privateNetworks });
-    const target = await state.target.catch((error: unknown) => {
-      // A secret may be set by the next attempt.
-      state.target = undefined;
-      throw error;
-    });
-    const refused = await target.deliver(outgoing, this.#stopping.signal);
-    const { manifest } = outgoing;
-    if (refused !== undefined) log.warn({ ...lane, sequence: manifest.sequence, refused }, "some objects were refused");
-    await noteDelivered(store, lane, manifest.sequence, receiptsFor(destination, outgoing, clock(), refused));
-    this.#world.onDelivered?.(lane, outgoing);
-    log.info({ ...lane, sequence: manifest.sequence, period: manifest.period.id }, "delivered");
-  }
-}
-
-/** Which files a kind of destination is handed: a webhook only learns of them, TAXII knows nothing but STIX. */
-function takes(kind: Destination["kind"], { objects }: Artifact): boolean {
-  return kind === "taxii" ? objects !== undefined : kind !== "webhook";
-}
-
-/** A receipt for each file that was handed over, the manifest's last. */
-function receiptsFor(
-  destination: Destination,
-  outgoing: Outgoing,
-  now: number,
-  refused: RefusedObjects | undefined,
-): PushReceipt[] {
-  const { manifest, artifacts, payloadSha256 } = outgoing;
-  const common = {
-    at: secondsInstant(now),
-    feed: manifest.feed,
-    sequence: manifest.sequence,
-    how: `push-${destination.kind}` as const,
-    destination: destination.name,
-    to: placeOf(destination),
-  };
-  return [
-    ...artifacts.map(({ name: artifact, sha256 }) => ({ ...common, artifact, sha256 })),
-    { ...common, sha256: payloadSha256, ...(refused === undefined ? {} : { refused: refused.count }) },
-  ];
 }
 
 /** @throws SpampotsError `bad-argument` where no destination fits. */

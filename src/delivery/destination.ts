@@ -14,10 +14,17 @@ export interface Outgoing {
   readonly signed: Uint8Array;
   /** Files to be sent, in the manifest's order: none of what was withdrawn or expired. */
   readonly artifacts: readonly Artifact[];
-  /** The stored bytes of an artifact. @throws SpampotsError as `Store.open`, also while it is read. */
+  /** True where an earlier attempt, perhaps another process's, may have brought a part of it: it is worth asking what is there. */
+  readonly again: boolean;
+  /**
+   * The stored bytes of an artifact, checked while they are read: the last chunk comes only if all are what was signed. Who
+   * sends them on announces their length first, so that what ends early isn't taken for whole.
+   *
+   * @throws SpampotsError `verify-failed` where it is missing or damaged, also while it is read; and the store's own.
+   */
   open(artifact: Artifact): Promise<AsyncIterable<Uint8Array>>;
-  /** Announcements of keys in the partner's prefix, each with its name (`keys/00000001.jws`), in order. */
-  announcements(): AsyncIterable<{ readonly name: string; readonly signed: Uint8Array }>;
+  /** Announcements of keys in the partner's prefix, each with its name (`keys/00000001.jws`), in order; those behind `after`. */
+  announcements(after?: string): AsyncGenerator<{ readonly name: string; readonly signed: Uint8Array }>;
 }
 
 /** Objects that a destination refused of a publication that it took all the same. */
@@ -41,8 +48,24 @@ export interface Target {
   close(): void;
 }
 
+/** How far a publication is that goes to a destination in many calls, as this process knows. */
+export interface PartlySent {
+  /** Hex SHA-256 of the manifest's payload. */
+  readonly publication: string;
+  /** Objects from its beginning that the destination is done with. */
+  done: number;
+  refused: number;
+  readonly first: RefusedObjects["first"][number][];
+}
+
+/** What is remembered of a destination from one target to the next. */
+export interface TargetMemory {
+  partlySent?: PartlySent;
+}
+
 /** What targets are made with. */
 export interface TargetWorld {
+  readonly memory: TargetMemory;
   /** A secret of the environment, by the variable's name. */
   secret(variable: string): string | undefined;
   /** Networks (CIDR) of this partner that aren't public and may be asked all the same. */

@@ -1,31 +1,50 @@
 /**
  * Calls to destinations by HTTP: inside the fence, by TLS, with the partner's credentials, no redirect followed, bounded in
- * time and in what is read of an answer. The one way out, but for S3's.
+ * time and in what is read of an answer. The one way out, but for S3's. Whatever answers is an opponent until it has been
+ * understood.
  *
- * @see RFC 9110 §10.2.3 (Retry-After), RFC 9530 (Content-Digest)
+ * @see RFC 9110 §9.2.2 (what may be sent again), RFC 9112 §9.3.1 (connections that close), RFC 9530 (Content-Digest)
  */
 import { readFile } from "node:fs/promises";
 import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { isIP } from "node:net";
-import { finished } from "node:stream/promises";
+import { createSecureContext } from "node:tls";
 import { isError, SpampotsError, sayError } from "../errors.ts";
 import type { Auth, ClientTls } from "../feed/destinations.ts";
+import { retryAfter } from "./backoff.ts";
 import type { TargetWorld } from "./destination.ts";
 import { type Fence, fencedLookup, fencedOff, mayAsk } from "./fence.ts";
 
-/** Milliseconds without a byte in either direction after which a call is given up. */
-const idleMs = 60_000;
+/** How long a call may take, in milliseconds. */
+export interface OutboundLimits {
+  /** Without a byte in either direction, look-up and handshake included. */
+  readonly idleMs: number;
+  /** In all, from the look-up to the last byte of the answer: so long, and as long again as its body takes at the slowest. */
+  readonly wholeMs: number;
+  /** The slowest that a body is sent: bytes in a second. */
+  readonly slowest: number;
+}
 
-/** Bytes of an answer that are read at most. */
+/** A destination that takes a megabyte in 16 s is slow, and one that takes longer is as good as none. */
+const usualLimits: OutboundLimits = { idleMs: 60_000, wholeMs: 120_000, slowest: 65_536 };
+
+/** Bytes of an answer that are read at most; those of its headers Node bounds (16 KiB). */
 const mostAnswer = 1_048_576;
+
+/** Interim answers (1xx) before the answer at most. */
+const mostInterim = 20;
 
 /** One call. */
 export interface OutboundCall {
   readonly method: "GET" | "HEAD" | "POST" | "PUT" | "MKCOL";
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
-  /** What is sent: all at once, or a stream whose length is known. */
+  /**
+   * What is sent: all at once, or a stream whose length is known. The stream may be iterated a second time, where a connection
+   * turns out to have been closed. A call whose stream is shorter or longer than its length, or fails, never ends as if
+   * whole: the connection is cut.
+   */
   readonly body?: Uint8Array | { readonly bytes: number; readonly chunks: AsyncIterable<Uint8Array> };
   readonly signal: AbortSignal;
 }
@@ -47,7 +66,8 @@ export interface Outbound {
 export interface OutboundOptions {
   readonly auth?: Auth | undefined;
   readonly tls?: ClientTls | undefined;
-  readonly world: TargetWorld;
+  readonly world: Omit<TargetWorld, "memory">;
+  readonly limits?: OutboundLimits;
 }
 
 /** A secret of the environment. @throws SpampotsError `delivery-refused` where the variable isn't set. */
@@ -56,132 +76,220 @@ export function secretOf({ secret }: Pick<TargetWorld, "secret">, variable: stri
   if (value !== undefined && value !== "") return value;
   throw new SpampotsError("delivery-refused", "A secret of a destination isn't there.", {
     variable,
+    reason: `${variable} isn't set`,
     hint: "Set this environment variable where the runner is started; partners.yaml holds its name only.",
   });
 }
 
-/** Opens the way out to one destination. @throws SpampotsError `delivery-refused` where a secret is missing. */
-export async function openOutbound({ auth, tls, world }: OutboundOptions): Promise<Outbound> {
+/** Opens the way out to one destination. @throws SpampotsError `delivery-refused` where a secret is missing, or is none. */
+export async function openOutbound({ auth, tls, world, limits = usualLimits }: OutboundOptions): Promise<Outbound> {
   const authorization = auth === undefined ? {} : { authorization: authorizationOf(auth, world) };
-  const lookup = fencedLookup(world);
+  const shared = { keepAlive: true, timeout: limits.idleMs, lookup: fencedLookup(world) };
   const agents = {
-    "http:": new HttpAgent({ keepAlive: true, lookup }),
-    "https:": new HttpsAgent({
-      keepAlive: true,
-      lookup,
-      minVersion: "TLSv1.2",
-      ...(tls ? await pair(tls, world) : {}),
-    }),
+    http: new HttpAgent(shared),
+    https: new HttpsAgent({ ...shared, minVersion: "TLSv1.2", ...(tls ? await pair(tls, world) : {}) }),
+  };
+  const start = ({ method, url, headers, body, signal }: OutboundCall): ClientRequest => {
+    const secure = url.protocol === "https:";
+    const length = body === undefined ? {} : { "content-length": String(lengthOf(body)) };
+    return (secure ? httpsRequest : httpRequest)(url, {
+      method,
+      agent: secure ? agents.https : agents.http,
+      headers: { "user-agent": "spampots-feeds", ...authorization, ...length, ...headers },
+      timeout: limits.idleMs,
+      signal,
+    });
   };
   return {
-    async call({ method, url, headers = {}, body, signal }) {
-      checkPlace(url, world);
-      const secure = url.protocol === "https:";
-      const length =
-        body === undefined ? {} : { "content-length": String("chunks" in body ? body.bytes : body.length) };
-      const request = (secure ? httpsRequest : httpRequest)(url, {
-        method,
-        agent: secure ? agents["https:"] : agents["http:"],
-        headers: { "user-agent": "spampots-feeds", ...authorization, ...length, ...headers },
-        timeout: idleMs,
-        signal,
-      });
-      return exchange(request, body, url);
+    async call(call) {
+      checkPlace(call.url, world);
+      let request = start(call);
+      try {
+        return await exchange(request, call, limits);
+      } catch (error) {
+        if (!wasClosedBefore(request, call, error)) throw error;
+        request = start(call);
+        return exchange(request, call, limits);
+      }
     },
     close() {
-      agents["http:"].destroy();
-      agents["https:"].destroy();
+      agents.http.destroy();
+      agents.https.destroy();
     },
   };
 }
 
-function authorizationOf(auth: Auth, world: TargetWorld): string {
-  if ("bearer" in auth) return `Bearer ${secretOf(world, auth.bearer)}`;
-  const pair = `${secretOf(world, auth.user)}:${secretOf(world, auth.password)}`;
-  return `Basic ${Buffer.from(pair).toString("base64")}`;
+const lengthOf = (body: NonNullable<OutboundCall["body"]>) => ("chunks" in body ? body.bytes : body.length);
+
+/**
+ * Whether a connection that was kept had been closed by the other side before it saw the call: then, and only where doing
+ * it twice does no harm, the call is made again on a fresh one.
+ */
+function wasClosedBefore(
+  request: ClientRequest,
+  { method, headers = {}, signal }: OutboundCall,
+  error: unknown,
+): boolean {
+  const reason = isError(error, "delivery-failed") ? error.facts.reason : undefined;
+  const harmless = method !== "POST" || "idempotency-key" in headers;
+  return request.reusedSocket && harmless && !signal.aborted && (reason === "ECONNRESET" || reason === "EPIPE");
 }
 
-async function pair(tls: ClientTls, world: TargetWorld): Promise<{ cert: string; key: string }> {
+/** What a header takes (RFC 9110 §5.5), but no white space at its ends: that comes from a file read with its line end. */
+const headerText = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
+
+function authorizationOf(auth: Auth, world: Omit<TargetWorld, "memory">): string {
+  const unfit = (variable: string, reason: string) =>
+    new SpampotsError("delivery-refused", "A secret of a destination can't be one.", { variable, reason });
+  if ("bearer" in auth) {
+    const token = secretOf(world, auth.bearer);
+    if (headerText.test(token)) return `Bearer ${token}`;
+    throw unfit(auth.bearer, `${auth.bearer} has white space at an end, or characters that no header takes`);
+  }
+  const [user, password] = [secretOf(world, auth.user), secretOf(world, auth.password)];
+  // RFC 7617 §2: neither has control characters, and the user no colon.
+  if (/[:\p{Cc}]/u.test(user)) throw unfit(auth.user, `${auth.user} has a colon or a control character`);
+  if (/\p{Cc}/u.test(password)) throw unfit(auth.password, `${auth.password} has a control character`);
+  return `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
+}
+
+async function pair(tls: ClientTls, world: Omit<TargetWorld, "memory">): Promise<{ cert: string; key: string }> {
   const read = async (variable: string) => {
     const path = secretOf(world, variable);
     return readFile(path, "utf8").catch((cause: unknown) => {
       throw new SpampotsError("delivery-refused", "The certificate for a destination, or its key, can't be read.", {
         cause,
         variable,
+        reason: `the file that ${variable} names can't be read`,
         hint: "The variable holds the path of a PEM file.",
       });
     });
   };
-  return { cert: await read(tls.certificate), key: await read(tls.key) };
+  const found = { cert: await read(tls.certificate), key: await read(tls.key) };
+  try {
+    createSecureContext(found);
+  } catch (cause) {
+    throw new SpampotsError("delivery-refused", "The certificate for a destination and its key aren't a pair.", {
+      cause,
+      variable: tls.certificate,
+      reason: `what ${tls.certificate} and ${tls.key} name isn't a certificate and its key`,
+    });
+  }
+  return found;
 }
 
-/** What can be told before a name is resolved. @throws SpampotsError `delivery-refused` */
+/** What can be told before a name is resolved. `URL` has brought every spelling of an IPv4 address to the usual one. */
 export function checkPlace(url: URL, fence: Fence): void {
   const host = url.hostname.replace(/^\[|\]$/g, "");
   if (isIP(host) !== 0 && !mayAsk(host, fence)) throw fencedOff(host);
   if (url.protocol === "https:" || (fence.loopback && /^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(host))) return;
   throw new SpampotsError("delivery-refused", "A destination is asked by https alone.", {
     host,
+    reason: "not https",
     hint: "http is for this machine, where SPAMPOTS_PUSH_LOOPBACK allows it.",
   });
 }
 
-async function exchange(request: ClientRequest, body: OutboundCall["body"], url: URL): Promise<OutboundAnswer> {
+/** An error of Node, of ours, or a plain one with a sentence for `reason`. */
+const fault = (reason: string) => new SpampotsError("delivery-failed", "A destination doesn't answer.", { reason });
+
+async function exchange(
+  request: ClientRequest,
+  { url, body }: OutboundCall,
+  { idleMs, wholeMs, slowest }: OutboundLimits,
+): Promise<OutboundAnswer> {
   const answered = Promise.withResolvers<IncomingMessage>();
-  request.once("response", answered.resolve);
-  request.once("error", answered.reject);
-  request.once("timeout", () => request.destroy(new Error("nothing came or went for a minute")));
+  let why: SpampotsError | undefined;
+  const breakOff = (reason: string) => {
+    why = fault(reason);
+    answered.reject(why);
+    request.destroy(why);
+  };
+  let hasAnswer = false;
+  let interim = 0;
+  request
+    .once("response", (response) => {
+      hasAnswer = true;
+      answered.resolve(response);
+    })
+    // Also after the answer: a connection may break twice.
+    .on("error", answered.reject)
+    // Node tells of no error where the other side wants to speak something else (101).
+    .on("close", () => {
+      if (!hasAnswer) answered.reject(fault("it ended the connection"));
+    })
+    .once("timeout", () => breakOff(`nothing came or went for ${idleMs / 1000} s`))
+    .on("information", () => {
+      interim += 1;
+      if (interim > mostInterim) breakOff("interim answers without end");
+    });
+  const whole = wholeMs + (body === undefined ? 0 : (lengthOf(body) / slowest) * 1000);
+  const timer = setTimeout(() => breakOff(`not done after ${Math.round(whole / 1000)} s`), whole);
   try {
     // An answer may come before all was sent: whoever refuses needn't take the rest.
-    const sent = send(request, body);
-    sent.catch((error: unknown) => answered.reject(error));
+    const sent = { whole: false };
+    send(request, body).then(() => {
+      sent.whole = true;
+    }, answered.reject);
     const response = await answered.promise;
-    const read = await readAnswer(response);
     const status = response.statusCode ?? 0;
-    if (status < 300) await sent;
-    return { status, headers: response.headers, body: read };
+    if (status < 300 && !sent.whole) throw fault("it answers that it has what wasn't sent yet");
+    return { status, headers: response.headers, body: await readAnswer(response) };
   } catch (error) {
-    throw failed(error, url);
+    request.destroy();
+    throw why ?? failed(error, url);
   } finally {
+    clearTimeout(timer);
     if (!request.writableFinished) request.destroy();
   }
 }
 
+/** Hands over the whole body and ends the request; rejects, without ending it, where the body isn't what was announced. */
 async function send(request: ClientRequest, body: OutboundCall["body"]): Promise<void> {
-  if (body === undefined) {
-    request.end();
-    return;
-  }
-  if (!("chunks" in body)) {
+  if (body === undefined || !("chunks" in body)) {
     request.end(body);
     return;
   }
+  let goOn = () => {};
+  request.on("drain", () => goOn()).on("close", () => goOn());
+  let left = body.bytes;
+  // The last chunk goes once it is known to be the last: with it, the other side has a whole body.
+  let held: Uint8Array = new Uint8Array();
   for await (const chunk of body.chunks) {
-    if (request.write(chunk)) continue;
-    const drained = new Promise<void>((go) => request.once("drain", () => go()));
-    await Promise.race([drained, finished(request)]);
-    if (request.destroyed) return;
+    left -= chunk.length;
+    if (request.destroyed || left < 0) break;
+    const flows = request.write(held);
+    held = chunk;
+    if (flows) continue;
+    await new Promise<void>((resolve) => {
+      goOn = resolve;
+      if (request.destroyed) resolve();
+    });
   }
-  request.end();
+  if (request.destroyed) throw fault("it was broken off");
+  if (left !== 0) throw fault("the body isn't as long as it should be");
+  request.end(held);
 }
 
+/** @throws SpampotsError `delivery-failed` where it is cut, or longer than any that is needed. */
 async function readAnswer(response: IncomingMessage): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of response) {
-    const part = chunk as Uint8Array; // no encoding is set
-    bytes += part.length;
-    if (bytes > mostAnswer) {
-      response.destroy();
-      throw new Error("the answer is longer than any that is needed");
+  try {
+    for await (const chunk of response) {
+      const part = chunk as Uint8Array; // no encoding is set
+      bytes += part.length;
+      if (bytes > mostAnswer) throw fault("its answer is longer than any that is needed");
+      chunks.push(part);
     }
-    chunks.push(part);
+  } catch (error) {
+    throw isError(error) ? error : fault("its answer was cut");
   }
   return Buffer.concat(chunks);
 }
 
 /** Codes of Node and OpenSSL for a certificate that doesn't hold. */
-const untrusted = /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_|INVALID_CA|ERR_SSL_|HOSTNAME_MISMATCH)/;
+const untrusted = /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_|INVALID_CA|ERR_SSL_|HOSTNAME_MISMATCH|EPROTO$)/;
 
 /** True for the error of a TLS connection that isn't to be trusted, or doesn't trust us. */
 export const isUntrusted = (error: unknown): boolean => untrusted.test(systemCode(error));
@@ -217,7 +325,7 @@ const passing = new Set([408, 409, 421, 423, 425, 429]);
 export function refusalOf({ status, headers }: OutboundAnswer, url: URL): SpampotsError {
   const facts = { host: url.host, status, reason: `HTTP ${status}` };
   if (status >= 500 || passing.has(status)) {
-    const retryAfterMs = retryAfter(headers["retry-after"]);
+    const retryAfterMs = retryAfter(headers["retry-after"], Date.now());
     return new SpampotsError("delivery-failed", "A destination can't take a delivery now.", {
       ...facts,
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
@@ -233,12 +341,4 @@ export function refusalOf({ status, headers }: OutboundAnswer, url: URL): Spampo
     ...facts,
     hint: "Ask the partner; see that URL and credentials are right.",
   });
-}
-
-/** Milliseconds that a `Retry-After` asks for, in seconds or as a date. */
-function retryAfter(header: string | undefined): number | undefined {
-  if (header === undefined) return undefined;
-  if (/^\d{1,9}$/.test(header)) return Number(header) * 1000;
-  const at = Date.parse(header);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - Date.now());
 }

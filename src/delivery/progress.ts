@@ -39,7 +39,7 @@ export async function isDelivered(store: Store, lane: Lane, sequence: number): P
  * @param store the whole store.
  */
 export async function deliveredTo(store: Store, lane: Lane, tip: number): Promise<number> {
-  // Receipts have no gap: `has` is delivered (or 0), `not` isn't (or is behind the end).
+  // Receipts have no gap: at the end `has` is delivered (or 0), `not` isn't (or is behind the end).
   let not = tip + 1;
   let has = tip;
   for (let step = 1; has > 0 && !(await isDelivered(store, lane, has)); step *= 2) {
@@ -51,7 +51,7 @@ export async function deliveredTo(store: Store, lane: Lane, tip: number): Promis
     if (await isDelivered(store, lane, middle)) has = middle;
     else not = middle;
   }
-  return Math.max(0, has);
+  return has;
 }
 
 /** Notes that a destination took a publication: every file of it, and the manifest last. Once, whoever does it again. */
@@ -63,6 +63,10 @@ export async function noteDelivered(
 ): Promise<void> {
   const body = new TextEncoder().encode(receipts.map((receipt) => `${JSON.stringify(receipt)}\n`).join(""));
   await store.putOnce(receiptKey(lane, sequence), body, { contentType: "application/jsonl" });
+}
+
+/** Forgets what failed of publications up to this one: the destination has them. */
+export async function forgetAttempts(store: Store, lane: Lane, sequence: number): Promise<void> {
   const attempts = attemptsOf(store, lane);
   for await (const { key } of attempts.list("")) {
     if (Number(key.slice(0, 8)) <= sequence) await attempts.delete(key);
@@ -128,6 +132,8 @@ export async function failedAttempts(store: Store, lane: Lane): Promise<readonly
   const attempts = attemptsOf(store, lane);
   const found: Attempt[] = [];
   for await (const { key } of attempts.list("")) {
+    // A runner may have been killed after the receipt, and before it forgot this.
+    if (await isDelivered(store, lane, Number(key.slice(0, 8)))) continue;
     const bytes = await attempts.get(key);
     if (bytes !== undefined) found.push(attemptSchema.parse(JSON.parse(new TextDecoder().decode(bytes))));
   }

@@ -82,12 +82,23 @@ export async function readTip(store: Store, keyOf: KeyFinder, known = 0): Promis
  * @throws SpampotsError `verify-failed`, `bad-manifest`.
  */
 export async function readManifest(store: Store, sequence: number, keyOf: KeyFinder): Promise<Publication | undefined> {
-  const file = await readBounded(store, logKey(sequence), maxJwsBytes);
-  if (file === undefined) return undefined;
+  return (await readSigned(store, sequence, keyOf))?.publication;
+}
+
+/** As {@link readManifest}, with the file itself, a flattened JWS, for those who pass it on. @throws as that */
+export async function readSigned(
+  store: Store,
+  sequence: number,
+  keyOf: KeyFinder,
+): Promise<{ readonly publication: Publication; readonly signed: Uint8Array } | undefined> {
+  const signed = await readBounded(store, logKey(sequence), maxJwsBytes);
+  if (signed === undefined) return undefined;
   try {
-    const { kid, payload } = await openJws(file, "spampots-manifest+jws", keyOf);
+    const { kid, payload } = await openJws(signed, "spampots-manifest+jws", keyOf);
     const manifest = decodeManifest(payload);
-    if (manifest.sequence === sequence) return { manifest, payloadSha256: payloadDigest(payload), kid };
+    if (manifest.sequence === sequence) {
+      return { publication: { manifest, payloadSha256: payloadDigest(payload), kid }, signed };
+    }
     throw new SpampotsError("verify-failed", "A manifest stands under another number than its own.", {
       sequence,
       states: manifest.sequence,

@@ -1,6 +1,7 @@
 /** Every figure, in the order of the table. */
 import type { Figure } from "./figure.ts";
 import { distinctBodies, repeatedBodies } from "./figures/bodies.ts";
+import { deliveries, deliveriesMemory } from "./figures/deliveries.ts";
 import { ingest } from "./figures/ingest.ts";
 import { sharedPolicies, unchanged } from "./figures/partners.ts";
 import { events, everything, sources } from "./figures/publish.ts";
@@ -26,4 +27,6 @@ export const figures: readonly Figure[] = [
   parallelDownloads,
   taxiiPage,
   taxiiObject,
+  deliveries,
+  deliveriesMemory,
 ];

@@ -37,6 +37,7 @@ function outgoingOf(parts: readonly MadePart[], chunkBytes = 100): Outgoing {
     manifest: aManifest(),
     payloadSha256: sha256(""),
     signed: new Uint8Array(),
+    again: false,
     artifacts: parts.map(({ artifact }) => artifact),
     open: async (artifact) => chunksOf(parts.find((part) => part.artifact === artifact)?.stored, chunkBytes),
     announcements: async function* () {},

@@ -23,6 +23,7 @@ export const kinds = {
   "kill-withdraw": 3,
   "kill-exclude": 1,
   "kill-sweep": 2,
+  "kill-run": 4,
   "kill-keys-new": 2,
   "kill-keys-rotate": 4,
   "race-ingest": 3,

@@ -22,23 +22,27 @@ interface OutgoingFile {
   /** Hex. */
   readonly sha256: string;
   readonly mediaType: string;
-  body(): Promise<NonNullable<OutboundCall["body"]>>;
+  readonly body: NonNullable<OutboundCall["body"]>;
 }
 
 /** Opens a base URL. @throws SpampotsError `delivery-refused` where a secret is missing. */
 export async function httpsTarget({ url, auth, tls }: DestinationOf<"https">, world: TargetWorld): Promise<Target> {
   const outbound = await openOutbound({ auth, tls, world });
   const base = url.replace(/\/*$/, "/");
-  const announced = new Set<string>();
+  /** The last one that was put: who reads a manifest then has the key that signed it. */
+  let announced: string | undefined;
   return {
     async deliver(outgoing, signal) {
       const { manifest, signed } = outgoing;
       const place = { outbound, base, signal };
-      for await (const { name, signed: announcement } of outgoing.announcements()) {
-        if (!announced.has(name)) await putFile(place, signedFile(name, announcement));
-        announced.add(name);
+      for await (const { name, signed: announcement } of outgoing.announcements(announced)) {
+        await putFile(place, signedFile(name, announcement));
+        announced = name;
       }
-      for (const artifact of outgoing.artifacts) await putUnlessThere(place, artifactFile(outgoing, artifact));
+      for (const artifact of outgoing.artifacts) {
+        const file = artifactFile(outgoing, artifact);
+        if (!(outgoing.again && (await isThere(place, file)))) await putFile(place, file);
+      }
       await putFile(place, signedFile(`${manifest.feed}/${logKey(manifest.sequence)}`, signed));
     },
     close: () => outbound.close(),
@@ -47,7 +51,7 @@ export async function httpsTarget({ url, auth, tls }: DestinationOf<"https">, wo
 
 function signedFile(name: string, signed: Uint8Array): OutgoingFile {
   const sha256 = createHash("sha256").update(signed).digest("hex");
-  return { name, bytes: signed.length, sha256, mediaType: jwsMediaType, body: async () => signed };
+  return { name, bytes: signed.length, sha256, mediaType: jwsMediaType, body: signed };
 }
 
 function artifactFile(outgoing: Outgoing, artifact: Outgoing["artifacts"][number]): OutgoingFile {
@@ -58,7 +62,7 @@ function artifactFile(outgoing: Outgoing, artifact: Outgoing["artifacts"][number
     sha256,
     // The file is what is put, packed as it is.
     mediaType: content_encoding === "gzip" ? "application/gzip" : media_type,
-    body: async () => ({ bytes, chunks: await outgoing.open(artifact) }),
+    body: { bytes, chunks: reopened(() => outgoing.open(artifact)) },
   };
 }
 
@@ -69,12 +73,17 @@ interface Place {
 }
 
 /** A file whose name holds its digest is there if one of its length is: half a file is shorter. */
-async function putUnlessThere(place: Place, file: OutgoingFile): Promise<void> {
-  const { outbound, base, signal } = place;
-  const { status, headers } = await outbound.call({ method: "HEAD", url: new URL(base + file.name), signal });
-  if (status === 200 && headers["content-length"] === String(file.bytes)) return;
-  await putFile(place, file);
+async function isThere({ outbound, base, signal }: Place, { name, bytes }: OutgoingFile): Promise<boolean> {
+  const { status, headers } = await outbound.call({ method: "HEAD", url: new URL(base + name), signal });
+  return status === 200 && headers["content-length"] === String(bytes);
 }
+
+/** A stream that begins anew each time that it is iterated: a file may have to be put twice. */
+const reopened = (open: () => Promise<AsyncIterable<Uint8Array>>): AsyncIterable<Uint8Array> => ({
+  async *[Symbol.asyncIterator]() {
+    yield* await open();
+  },
+});
 
 async function putFile(place: Place, file: OutgoingFile): Promise<void> {
   const { outbound, base, signal } = place;
@@ -87,22 +96,27 @@ async function putFile(place: Place, file: OutgoingFile): Promise<void> {
         "content-type": file.mediaType,
         "content-digest": `sha-256=:${Buffer.from(file.sha256, "hex").toString("base64")}:`,
       },
-      body: await file.body(),
+      body: file.body,
       signal,
     });
   let answer = await put();
-  // A WebDAV server that doesn't make folders by itself (RFC 4918 §9.7.1).
-  if (answer.status === 409) {
-    await makeFolders(place, file.name);
-    answer = await put();
-  }
+  if (noFolder.has(answer.status) && (await makeFolders(place, file.name))) answer = await put();
   if (answer.status < 200 || answer.status >= 300) throw refusalOf(answer, url);
 }
 
-async function makeFolders({ outbound, base, signal }: Place, name: string): Promise<void> {
+/** How servers that don't make folders by themselves say so: RFC 4918 §9.7.1 has 409, others answer 404, nginx 500. */
+const noFolder = new Set([404, 409, 500]);
+
+/**
+ * Makes the folders of a file below the base. True where they are there now: made (201), or there already (405), perhaps
+ * since another lane that goes to the same place made them a moment ago.
+ */
+async function makeFolders({ outbound, base, signal }: Place, name: string): Promise<boolean> {
   const folders = name.split("/").slice(0, -1);
   for (let depth = 1; depth <= folders.length; depth += 1) {
     const url = new URL(`${base}${folders.slice(0, depth).join("/")}/`);
-    await outbound.call({ method: "MKCOL", url, signal });
+    const { status } = await outbound.call({ method: "MKCOL", url, signal });
+    if (status !== 201 && status !== 405) return false;
   }
+  return true;
 }

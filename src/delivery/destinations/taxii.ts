@@ -10,7 +10,7 @@
  */
 import { SpampotsError } from "../../errors.ts";
 import type { DestinationOf } from "../../feed/destinations.ts";
-import type { Outgoing, RefusedObjects, Target, TargetWorld } from "../destination.ts";
+import type { Outgoing, PartlySent, RefusedObjects, Target, TargetWorld } from "../destination.ts";
 import { openOutbound } from "../outbound.ts";
 import { type Bounds, envelopesOf, halves } from "./taxii-envelopes.ts";
 import { refusedOf } from "./taxii-refused.ts";
@@ -22,29 +22,20 @@ const mostNamed = 5;
 /** Objects that are sent one by one at most, where a server refuses envelopes as a whole and takes nothing. */
 const mostAlone = 20;
 
-/** How far a publication is at the server, as this process knows. */
-interface Progress {
-  readonly publication: string;
-  /** Objects from its beginning that the server is done with. */
-  done: number;
-  refused: number;
-  readonly first: RefusedObjects["first"][number][];
-}
-
 /** Opens a collection. @throws SpampotsError `delivery-refused` where a secret is missing. */
 export async function taxiiTarget({ url, auth, tls }: DestinationOf<"taxii">, world: TargetWorld): Promise<Target> {
   const outbound = await openOutbound({ auth, tls, world });
   const server = new TaxiiCollection(url, outbound);
   let bounds: Bounds | undefined;
-  let progress: Progress | undefined;
+  const { memory } = world;
   return {
     async deliver(outgoing, signal) {
       if (outgoing.artifacts.length === 0) return undefined;
       bounds ??= await server.bounds(signal);
-      if (progress?.publication !== outgoing.payloadSha256) {
-        progress = { publication: outgoing.payloadSha256, done: 0, refused: 0, first: [] };
+      if (memory.partlySent?.publication !== outgoing.payloadSha256) {
+        memory.partlySent = { publication: outgoing.payloadSha256, done: 0, refused: 0, first: [] };
       }
-      const push = new Push(server, bounds, progress, signal);
+      const push = new Push(server, bounds, memory.partlySent, signal);
       await push.all(outgoing);
       return push.outcome();
     },
@@ -56,10 +47,10 @@ export async function taxiiTarget({ url, auth, tls }: DestinationOf<"taxii">, wo
 class Push {
   readonly #server: TaxiiCollection;
   readonly #bounds: Bounds;
-  readonly #progress: Progress;
+  readonly #progress: PartlySent;
   readonly #signal: AbortSignal;
 
-  constructor(server: TaxiiCollection, bounds: Bounds, progress: Progress, signal: AbortSignal) {
+  constructor(server: TaxiiCollection, bounds: Bounds, progress: PartlySent, signal: AbortSignal) {
     this.#server = server;
     this.#bounds = bounds;
     this.#progress = progress;
