@@ -16,6 +16,7 @@ import type { Store } from "../store/store.ts";
 import { backlog } from "./backlog.ts";
 import { pauseAfter } from "./backoff.ts";
 import { type Outgoing, openTarget, type Target, type TargetWorld } from "./destination.ts";
+import type { Lease, Leases } from "./leases.ts";
 import { deliveredTo, type Lane, laneName, noteAttempt, noteDelivered } from "./progress.ts";
 import type { PushReceipt } from "./receipt.ts";
 
@@ -26,6 +27,8 @@ export interface DeliverWorld extends Pick<TargetWorld, "secret" | "loopback"> {
   /** Milliseconds since 1970 UTC. */
   clock(): number;
   readonly log: Log;
+  /** Of several runners one works on a lane at a time. */
+  readonly leases?: Leases;
   /** Lanes that are at work at the same time. */
   readonly atOnce: number;
   /** From 0 up to 1. */
@@ -54,7 +57,8 @@ export class Deliveries {
   readonly #lanes = new Map<string, LaneState>();
   readonly #waiting: LaneState[] = [];
   readonly #stopping = new AbortController();
-  #busy = 0;
+  /** Tasks under way, those of lanes that were forgotten since among them. */
+  readonly #tasks = new Set<Promise<void>>();
 
   constructor(world: DeliverWorld) {
     this.#world = world;
@@ -80,7 +84,7 @@ export class Deliveries {
 
   /** Settles once nothing is under way or waiting. */
   async idle(): Promise<void> {
-    while (this.#busy > 0) await Promise.all([...this.#lanes.values()].map(({ task }) => task));
+    while (this.#tasks.size > 0) await Promise.all(this.#tasks);
   }
 
   /** Breaks off what is under way; what a destination has taken by then is noted, the rest is tried again another time. */
@@ -125,16 +129,23 @@ export class Deliveries {
   }
 
   #begin(): void {
-    while (this.#busy < this.#world.atOnce && !this.#stopping.signal.aborted) {
+    while (this.#tasks.size < this.#world.atOnce && !this.#stopping.signal.aborted) {
       const state = this.#waiting.shift();
       if (state === undefined) return;
-      this.#busy += 1;
-      state.task = this.#work(state).finally(() => {
+      if (!this.#isWanted(state)) continue;
+      const task = this.#work(state).finally(() => {
         state.task = undefined;
-        this.#busy -= 1;
+        this.#tasks.delete(task);
         this.#begin();
       });
+      state.task = task;
+      this.#tasks.add(task);
     }
+  }
+
+  /** Is the lane still one of those that were looked at last? */
+  #isWanted(state: LaneState): boolean {
+    return this.#lanes.get(laneName(state.lane)) === state;
   }
 
   /** Never rejects. */
@@ -142,14 +153,20 @@ export class Deliveries {
     const { store, keyOf, clock, chance, log } = this.#world;
     const { lane } = state;
     let sequence = state.delivered ?? 0;
+    let lease: Lease | undefined;
     try {
       const place = store.under(feedPrefix(lane.partner, lane.feed));
       // Cheap where nothing is new: one look at the next number.
       if (state.delivered === undefined || (await place.stat(logKey(state.tip + 1))) !== undefined)
         state.tip = await tipSequence(place, state.tip);
       state.delivered ??= await deliveredTo(store, lane, state.tip);
+      if (state.delivered === state.tip) return;
+      lease = await this.#world.leases?.take(`lanes/${laneName(lane)}`);
+      if (lease === undefined && this.#world.leases !== undefined) return;
+      // Whoever had the lease before may have got further.
+      if (lease !== undefined) state.delivered = await deliveredTo(store, lane, state.tip);
       for await (const whole of backlog(store, lane, { from: state.delivered, tip: state.tip, keyOf })) {
-        if (this.#stopping.signal.aborted || !inForce(state.partner, clock())) return;
+        if (this.#stopping.signal.aborted || !this.#isWanted(state) || !inForce(state.partner, clock())) return;
         sequence = whole.manifest.sequence;
         const artifacts = whole.artifacts.filter((artifact) => takes(state.destination.kind, artifact));
         await this.#deliver(state, { ...whole, artifacts });
@@ -166,6 +183,8 @@ export class Deliveries {
       await noteAttempt(store, lane, sequence, { error, now: clock() }).catch((cause: unknown) =>
         log.error({ ...lane, err: cause }, "a failed delivery can't be noted"),
       );
+    } finally {
+      await lease?.release();
     }
   }
 
