@@ -43,8 +43,9 @@ async function runOnce(world: CliWorld): Promise<void> {
   checkOutcome(outcome);
 }
 
-/** Milliseconds that what is under way has to end by itself; whoever asks a process to end waits ten seconds. */
-const endingMs = 8_000;
+/** Milliseconds that a slice under way has to end by itself, then broken off, and then leases; who asks us to end waits for ten seconds. */
+const endingMs = 5_000;
+const breakingMs = 3_000;
 const releasingMs = 1_000;
 
 async function runOn(world: CliWorld, serving = false): Promise<void> {
@@ -53,7 +54,8 @@ async function runOn(world: CliWorld, serving = false): Promise<void> {
   const { runner, leases } = await openRunner(world);
   const served = serving ? (await startServing(world, world.clock)).serving : undefined;
   runner.start(world.settings.run.tick);
-  if (world.json) sayJson({ tick: world.settings.run.tick, ...(served === undefined ? {} : { url: served.url }) });
+  if (world.json)
+    sayJson({ tick: world.settings.run.tick, ...(served === undefined ? {} : { url: served.url, port: served.port }) });
   else {
     const doors = served === undefined ? "" : ` ${served.url} serves them.`;
     say(`Running: what is due is published in ${world.settings.store} and delivered.${doors} Ctrl-C ends it.`);
@@ -61,8 +63,11 @@ async function runOn(world: CliWorld, serving = false): Promise<void> {
   await asked;
   world.log.info("stopping");
   const ended = Promise.all([runner.close(), served?.close()]).then(() => true);
-  if (await Promise.race([ended, sleep(endingMs, false, { ref: false })])) return;
-  // A long slice, or a store that hangs. Nothing is lost by it: the next runner does what is due then.
+  const within = (ms: number) => Promise.race([ended, sleep(ms, false, { ref: false })]);
+  if (await within(endingMs)) return;
+  world.interrupt();
+  if (await within(breakingMs)) return;
+  // A store that hangs. Nothing is lost by it: the next runner does what is due then.
   world.log.warn("ended in the middle of work; what was begun is done again");
   await Promise.race([leases.close(), sleep(releasingMs)]);
   process.exit(0);

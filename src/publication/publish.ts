@@ -180,6 +180,14 @@ class PublishRun implements PublishOutcome {
         await lease.release();
       }
     } catch (error) {
+      if (this.#world.signal?.aborted === true) {
+        const period = first.due.period.id;
+        this.#world.log.warn(
+          { feed: first.subscription.feed.id, period, err: error },
+          "a slice was broken off; it is made again",
+        );
+        return;
+      }
       this.#answers.heard(error);
       for (const { partner, subscription, due: entry } of open) {
         this.#fail({ partner: partner.id, feed: subscription.feed.id, period: entry.period.id, error });
