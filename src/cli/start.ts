@@ -73,7 +73,8 @@ async function runOn(world: CliWorld, serving = false): Promise<void> {
   process.exit(0);
 }
 
-async function openRunner(world: CliWorld) {
+/** The runner of a world, with what it works with. */
+export async function openRunner(world: CliWorld) {
   const { settings, log, clock } = world;
   const store = await world.store();
   const leases = new StoreLeases({ store, clock, log });
