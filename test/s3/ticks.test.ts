@@ -94,5 +94,11 @@ test("a tick with nothing due asks as little of a long log as of a short one, an
   const again = await openRunner(site, "a", { store });
   const [nextShort = 0, nextLong = 0] = await asked(again);
   assert.equal(nextLong, nextShort, "cold, with marks");
+  const listings = proxy.log.filter(({ seen }) => seen.key.endsWith("/log/"));
+  assert.equal(listings.length, 4);
+  assert.ok(
+    listings.every(({ seen }) => seen.url.includes("start-after=")),
+    "what a mark names isn't listed again",
+  );
   t.diagnostic(`requests for two feeds of a partner: cold ${short}, cold with marks ${nextShort}, warm 0`);
 });
