@@ -5,13 +5,15 @@
  *
  *     leases/<name>/<minutes since 1970>    who holds it in that minute
  *
- * Leases only save work. Where they fail (clocks half a minute apart and more, a runner that slept) two do the same work,
- * and the log's and the receipts' own put-once decide, as ever.
+ * Whoever wants a lease puts the minute that it is, and the next one where that is near. With clocks up to half a minute
+ * apart, one of these is a minute that the holder has. Leases only save work: where they fail (clocks further apart, a runner
+ * that slept) two do the same, and the log's and the receipts' own put-once decide, as ever.
  *
  * @see design §3 points 10 and 16
  */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import { isError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { readBounded } from "../publication/log.ts";
 import type { Store } from "../store/store.ts";
@@ -43,8 +45,8 @@ const minuteMs = 60_000;
 /** A lease goes on when it has no longer than this left: so far may the clocks of two runners be apart. */
 const leastLeftMs = 30_000;
 
-/** A minute further ahead than this was put by a clock that is wrong, and binds nobody. */
-const mostMinutesAhead = 2;
+/** More than any lease has. */
+const mostBytes = 4096;
 
 const minuteOf = (instant: number) => Math.floor(instant / minuteMs);
 
@@ -58,13 +60,7 @@ export class StoreLeases implements Leases {
   }
 
   async take(name: string): Promise<Lease | undefined> {
-    const { store, clock } = this.#world;
-    const place = store.under(`leases/${name}`);
-    const now = minuteOf(clock());
-    for await (const { key } of place.list("")) {
-      const minute = Number(key);
-      if (minute >= now && minute <= now + mostMinutesAhead) return undefined;
-    }
+    const place = this.#world.store.under(`leases/${name}`);
     const lease = new HeldLease(place, this.#world, () => this.#held.delete(lease));
     this.#held.add(lease);
     if (await lease.begin()) return lease;
@@ -141,9 +137,18 @@ class HeldLease implements Lease {
     const key = String(minute);
     const put = await this.#place.putOnce(key, this.#body, { contentType: "application/json" });
     // "exists" may be this very put, tried again since its answer was lost.
-    if (put === "exists" && !isSame(await readBounded(this.#place, key, 4096), this.#body)) return false;
+    if (put === "exists" && !(await this.#isOurs(key))) return false;
     this.#minutes.push(minute);
     return true;
+  }
+
+  async #isOurs(key: string): Promise<boolean> {
+    // Whoever has it may delete it while it is read.
+    const found = await readBounded(this.#place, key, mostBytes).catch((error: unknown) => {
+      if (isError(error, "not-found")) return undefined;
+      throw error;
+    });
+    return found !== undefined && Buffer.compare(found, this.#body) === 0;
   }
 
   async #forgetBefore(minute: number): Promise<void> {
@@ -156,6 +161,3 @@ class HeldLease implements Lease {
     }
   }
 }
-
-const isSame = (found: Uint8Array | undefined, own: Uint8Array) =>
-  found !== undefined && Buffer.compare(found, own) === 0;

@@ -113,7 +113,7 @@ export class Runner {
   /** What is in force, read again where it may have changed. Where it can't be, nothing is delivered any more. */
   async #read(): Promise<PublishWorld> {
     const { log, deliveries } = this.#world;
-    const digest = await this.#world.digest();
+    const digest = await this.#world.digest().catch((error: unknown) => `unread: ${sayError(error)}`);
     if (digest === this.#inForce?.digest) return this.#inForce.world;
     try {
       const world = await this.#world.publishWorld();
