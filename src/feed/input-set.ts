@@ -31,11 +31,29 @@ export interface InputSet {
   readonly simulated: boolean;
 }
 
+/** Batches with anything in an interval, and the digests of input sets that were worked out from them. */
+class Near {
+  readonly digests = new WeakMap<Feed, Map<string, string>>();
+  readonly from: number;
+  readonly to: number;
+  readonly batches: readonly BatchRecord[];
+  /** Was it asked for since it was made or taken over? */
+  isUsed = true;
+
+  constructor(lake: LakeState, from: number, to: number) {
+    this.from = from;
+    this.to = to;
+    this.batches = lake.batches.filter((record) => {
+      const [first, last] = kept(extents, record, () => extentOf(record));
+      return first * hourMs < to && last * hourMs > from;
+    });
+  }
+}
+
 /** What was worked out for one state of the lake. */
 class Worked {
-  readonly near = new Map<string, readonly BatchRecord[]>();
+  readonly near = new Map<string, Near>();
   readonly sets = new WeakMap<Feed, Map<string, InputSet>>();
-  readonly digests = new WeakMap<Feed, Map<string, string>>();
 }
 
 const worked = new WeakMap<LakeState, Worked>();
@@ -61,12 +79,32 @@ export function inputSet(lake: LakeState, feed: Feed, policy: Policy, period: Pe
 
 /** The digest of {@link inputSet} alone, for whom that is enough: it is remembered at a fraction of the room. */
 export function inputDigest(lake: LakeState, feed: Feed, policy: Policy, period: Period): string {
-  const digests = kept(workedOf(lake).digests, feed, () => new Map());
+  const digests = kept(batchesNear(lake, feed, period).digests, feed, () => new Map());
   return kept(digests, sliceName(policy, period), () => workOut(lake, feed, policy, period).digest);
 }
 
+/**
+ * Takes over to a later state of the lake what still holds: digests of periods that no batch was added to. What nobody asked
+ * for since it was taken over last is left behind.
+ */
+export function takeOver(before: LakeState, after: LakeState): void {
+  const isSame =
+    before.excluded.size === after.excluded.size && [...after.excluded].every((id) => before.excluded.has(id));
+  if (!isSame) return;
+  const { near: known } = workedOf(after);
+  for (const [key, near] of workedOf(before).near) {
+    if (!near.isUsed) continue;
+    const { batches } = new Near(after, near.from, near.to);
+    if (batches.length !== near.batches.length || batches.some((record, at) => record !== near.batches[at])) continue;
+    near.isUsed = false;
+    known.set(key, near);
+  }
+}
+
 function workOut(lake: LakeState, feed: Feed, policy: Policy, period: Period): InputSet {
-  const concerned = batchesNear(lake, feed, period).filter((record) => isConcerned(record, feed, policy, period));
+  const concerned = batchesNear(lake, feed, period).batches.filter((record) =>
+    isConcerned(record, feed, policy, period),
+  );
   const batches = concerned.filter((record) => !lake.excluded.has(record.batch));
   const lines = batches.map((record) => `${record.batch} ${record.generation}\n`).sort();
   const exclusions = concerned.length - batches.length;
@@ -79,15 +117,12 @@ function workOut(lake: LakeState, feed: Feed, policy: Policy, period: Period): I
   };
 }
 
-/** Batches with anything in what a slice of the period reads, whomever it concerns: a few of all that the lake holds. */
-function batchesNear(lake: LakeState, feed: Feed, period: Period): readonly BatchRecord[] {
+/** What a slice of the period reads, whomever it concerns: a few of all batches that the lake holds. */
+function batchesNear(lake: LakeState, feed: Feed, period: Period): Near {
   const from = readsFrom(feed, period);
-  return kept(workedOf(lake).near, `${from} ${period.end}`, () =>
-    lake.batches.filter((record) => {
-      const [first, last] = kept(extents, record, () => extentOf(record));
-      return first * hourMs < period.end && last * hourMs > from;
-    }),
-  );
+  const near = kept(workedOf(lake).near, `${from} ${period.end}`, () => new Near(lake, from, period.end));
+  near.isUsed = true;
+  return near;
 }
 
 const extents = new WeakMap<BatchRecord, readonly [number, number]>();

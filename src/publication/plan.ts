@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Due } from "../feed/due.ts";
-import type { LakeState } from "../feed/input-set.ts";
+import { type LakeState, takeOver } from "../feed/input-set.ts";
 import type { Partner, Subscription } from "../feed/partners.ts";
 import type { Lake } from "../lake/lake.ts";
 import { retainedFrom } from "../lake/records.ts";
@@ -81,6 +81,7 @@ export async function lakeState(
     earliest: earliest === "~" ? undefined : Date.parse(earliest),
     ...retained,
   };
+  if (before !== undefined) takeOver(before.state, state);
   seen.set(lake, { names, exclusions, span, state });
   return state;
 }
