@@ -44,7 +44,7 @@ async function runOnce(world: CliWorld): Promise<void> {
 }
 
 /** Milliseconds that a slice under way has to end by itself, then broken off, and then leases; who asks us to end waits for ten seconds. */
-const endingMs = 5_000;
+const endingMs = 4_000;
 const breakingMs = 3_000;
 const releasingMs = 1_000;
 
