@@ -62,15 +62,25 @@ async function runOn(world: CliWorld, serving = false): Promise<void> {
   }
   await asked;
   world.log.info("stopping");
-  const ended = Promise.all([runner.close(), served?.close()]).then(() => true);
-  const within = (ms: number) => Promise.race([ended, sleep(ms, false, { ref: false })]);
-  if (await within(endingMs)) return;
+  const ended = Promise.all([runner.close(), served?.close()]).then(() => true as const);
+  if (await isWithin(endingMs, ended)) return;
   world.interrupt();
-  if (await within(breakingMs)) return;
+  if (await isWithin(breakingMs, ended)) return;
   // A store that hangs. Nothing is lost by it: the next runner does what is due then.
   world.log.warn("ended in the middle of work; what was begun is done again");
   await Promise.race([leases.close(), sleep(releasingMs)]);
   process.exit(0);
+}
+
+/** Does it come true in that time? The process is kept alive until then, and no longer. */
+async function isWithin(ms: number, ended: Promise<true>): Promise<boolean> {
+  const over = new AbortController();
+  const { signal } = over;
+  try {
+    return await Promise.race([ended, sleep(ms, false, { signal }).catch(() => false)]);
+  } finally {
+    over.abort();
+  }
 }
 
 /** The runner of a world, with what it works with. */
