@@ -47,7 +47,8 @@ async function openHook(t: TestContext) {
   const got: string[] = [];
   const server = createServer((request, response) => {
     got.push(`${request.headers["idempotency-key"]}`);
-    request.resume().on("end", () => response.writeHead(204).end());
+    // So slow that two who push the same meet.
+    request.resume().on("end", () => setTimeout(() => response.writeHead(204).end(), 40));
   });
   await once(server.listen(0, "127.0.0.1"), "listening");
   t.after(() => server.close());
