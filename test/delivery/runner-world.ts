@@ -57,12 +57,20 @@ export interface Site {
   readonly rendered: { readonly runner: string; readonly slice: string }[];
   /** Names of runners that swept, with the day. */
   readonly swept: string[];
+  /** What ends with the test, whatever came of it. */
+  readonly runners: Runner[];
 }
 
 export async function openSite(t: TestContext): Promise<Site> {
   const world = await openOperatorWorld(t);
+  const runners: Runner[] = [];
+  // Not waited for: one may be dead.
+  t.after(() => {
+    for (const runner of runners) void runner.close();
+  });
   return {
     world,
+    runners,
     now: Date.parse("2026-11-11T07:00:00Z"),
     partners: world.partners,
     digest: "1",
@@ -152,5 +160,6 @@ export async function openRunner(
     clock,
     log,
   });
+  site.runners.push(runner);
   return { runner, leases, deliveries, requests, reads: () => reads };
 }
