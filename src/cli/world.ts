@@ -47,6 +47,8 @@ export interface CliWorld {
   secret(variable: string): string | undefined;
   /** Has configuration and sensors read again when they are asked for next. */
   renew(): void;
+  /** Breaks off what the engine is at, where it was opened: work of hours ends with `engine-failed`. */
+  interrupt(): void;
   /** A line of progress for people at a terminal; nothing otherwise. */
   progress(text: string): void;
   close(): Promise<void>;
@@ -81,11 +83,13 @@ export async function openWorld(
   const clock = () => fixed ?? Date.now();
   const store = once(async () => (await import("../store/open.ts")).openStore(settings.store, settings.s3));
   const lake = once(async () => (await import("../lake/lake.ts")).openLake(settings.lake));
+  let openEngine: Engine | undefined;
   const engine = once(async () => {
     const temporary = temporaryPath(settings.data);
     const { openDuckdb } = await import("../lake/duckdb.ts");
     const opened = await openDuckdb({ threads: settings.threads, memoryMb: settings.memoryMb, temporary });
     closing.push(() => opened.close());
+    openEngine = opened;
     return opened;
   });
   const configuration = once(
@@ -113,6 +117,7 @@ export async function openWorld(
     tableStore,
     marks,
     progress,
+    interrupt: () => openEngine?.interrupt(),
     secret: (variable) => env[variable],
     renew: () => {
       renewals += 1;
@@ -146,7 +151,12 @@ export async function openWorld(
         partners,
         sensorIds: new Set((await sensors()).map((sensor) => sensor.id)),
         lake: await lake(),
-        engine: await engine(),
+        // Opened by the first slice: most looks find nothing due.
+        engine: {
+          async *rows(relations, sql) {
+            yield* (await engine()).rows(relations, sql);
+          },
+        },
         sensors: sensorPatterns(await sensors()),
         benignHosts: [...maps.benignHosts].sort(),
         siteKey: await readSiteKey(settings.keys),

@@ -4,6 +4,7 @@
  *
  * A lane belongs to one destination as it was configured: where that changes, it ends and another one begins.
  */
+import { isError } from "../errors.ts";
 import { type Destination, placeOf } from "../feed/destinations.ts";
 import type { Partner } from "../feed/partners.ts";
 import { secondsInstant } from "../feed/period.ts";
@@ -23,6 +24,7 @@ import {
   type TargetMemory,
   type TargetWorld,
 } from "./destination.ts";
+import type { Lease, Leases } from "./leases.ts";
 import {
   deliveredTo,
   forgetAttempts,
@@ -41,6 +43,8 @@ export interface LaneWorld extends Pick<TargetWorld, "secret" | "loopback"> {
   /** Milliseconds since 1970 UTC. */
   clock(): number;
   readonly log: Log;
+  /** Of several runners one works on a lane at a time. */
+  readonly leases?: Leases;
   /** From 0 up to 1. */
   chance(): number;
   readonly onDelivered?: (lane: Lane, outgoing: Outgoing) => void;
@@ -117,8 +121,10 @@ export class LaneWork {
   }
 
   async #deliverAll(crowded: () => boolean): Promise<boolean> {
+    const { leases } = this.#world;
     const begun = performance.now();
     let sequence = 0;
+    let lease: Lease | undefined;
     try {
       this.#delivered ??= await this.#find();
       for (;;) {
@@ -127,6 +133,8 @@ export class LaneWork {
         this.#backlog ??= this.#openBacklog();
         const outgoing = await this.#backlog.read(sequence);
         if (outgoing === undefined) return false;
+        lease ??= await leases?.take(`lanes/${this.name}`);
+        if (lease === undefined && leases !== undefined) return false;
         await this.#deliver({ ...outgoing, again: this.#again });
         this.#delivered = sequence;
         this.failures = 0;
@@ -135,6 +143,8 @@ export class LaneWork {
     } catch (error) {
       if (!this.#ended.signal.aborted) await this.#failed(sequence, error);
       return false;
+    } finally {
+      await lease?.release();
     }
   }
 
@@ -180,7 +190,8 @@ export class LaneWork {
     this.notBefore = clock() + pauseAfter(error, this.failures, chance());
     this.#world.onFailed?.(this.lane, sequence, error);
     const next = secondsInstant(this.notBefore);
-    log.error({ ...this.lane, sequence, failures: this.failures, next, err: error }, "not delivered");
+    const code = isError(error) ? error.code : "internal";
+    log.error({ ...this.lane, sequence, failures: this.failures, next, code, err: error }, "not delivered");
     if (sequence === 0) return;
     await noteAttempt(store, this.lane, sequence, { error, now: clock() }).catch((cause: unknown) =>
       log.error({ ...this.lane, err: cause }, "a failed delivery can't be noted"),

@@ -4,20 +4,29 @@
  * be killed, doubled or left off, and the next one does what is due then.
  */
 import { type ScheduledTask, schedule } from "node-cron";
-import { isError, SpampotsError } from "../errors.ts";
+import { isError, SpampotsError, sayError } from "../errors.ts";
 import type { Partner } from "../feed/partners.ts";
+import { dayId } from "../feed/period.ts";
 import type { Log } from "../log.ts";
+import { KnownLogs } from "../publication/known-logs.ts";
 import { type PublishOutcome, type PublishWorld, publish } from "../publication/publish.ts";
+import type { Store } from "../store/store.ts";
 import type { Deliveries } from "./deliver.ts";
+import type { Leases } from "./leases.ts";
 
 /** What the runner works with. */
 export interface RunnerWorld {
+  /** Another text where anything that {@link RunnerWorld.publishWorld} reads may have changed. */
+  digest(): Promise<string>;
   /**
-   * What publishing works with, the configuration read as it stands now.
+   * What publishing works with, read anew.
    *
    * @throws SpampotsError `bad-configuration`: nothing is then published or delivered until it is mended.
    */
   publishWorld(): Promise<PublishWorld>;
+  /** The whole store. */
+  readonly store: Store;
+  readonly leases: Leases;
   readonly deliveries: Pick<Deliveries, "look" | "idle" | "close">;
   /** Deletes what nothing needs any more. */
   sweep(): Promise<void>;
@@ -31,53 +40,142 @@ export interface Tick {
   readonly outcome: PublishOutcome;
 }
 
-/** Milliseconds between two sweeps. */
-const sweepMs = 86_400_000;
-
 export class Runner {
   readonly #world: RunnerWorld;
-  #sweptAt: number | undefined;
+  readonly #known = new KnownLogs();
+  /** What is in force, and the digest it was read under. */
+  #inForce: { readonly digest: string; readonly world: PublishWorld } | undefined;
+  /** Digest of what was refused: that is told once. */
+  #refused: string | undefined;
+  /** The run that is under way. */
+  #publishing: { readonly under: PublishWorld; readonly stop: AbortController } | undefined;
   #ticking: Promise<unknown> | undefined;
+  #looking = false;
+  #sweeping: Promise<void> | undefined;
+  #sweptDay: string | undefined;
   #task: ScheduledTask | undefined;
+  #closed = false;
 
   constructor(world: RunnerWorld) {
     this.#world = world;
   }
 
-  /** Ticks by a cron expression, in UTC, and once at the beginning. A tick that finds another at work is left out. */
+  /**
+   * Ticks by a cron expression, in UTC, and once at the beginning. A tick that finds another at work begins none, but sees
+   * to it that a changed configuration counts, and that what was published so far is delivered.
+   */
   start(expression: string): void {
-    const tick = () => {
-      if (this.#ticking !== undefined) return;
-      this.#ticking = this.tick()
-        .catch((error: unknown) => this.#world.log.error({ err: error }, "a tick failed; the next one tries again"))
-        .finally(() => {
-          this.#ticking = undefined;
-        });
-    };
-    this.#task = schedule(expression, tick, { timezone: "UTC" });
-    tick();
+    this.#task = schedule(expression, () => void this.#beat(), { timezone: "UTC" });
+    void this.#beat();
   }
 
-  /** One tick. Deliveries go on after it. @throws what stops all of it; what stops one log alone is in the outcome. */
+  /**
+   * One tick, the day's sweep with it. Deliveries go on after it.
+   *
+   * @throws what stops all of it; what stops one log alone is in the outcome.
+   */
   async tick(): Promise<Tick> {
-    const { deliveries, clock } = this.#world;
-    const world = await this.#world.publishWorld();
-    deliveries.look(world.partners);
-    const outcome = await publish(world);
-    deliveries.look(world.partners);
-    const now = clock();
-    if (this.#sweptAt === undefined || now - this.#sweptAt >= sweepMs) {
-      await this.#world.sweep();
-      this.#sweptAt = now;
-    }
-    return { partners: world.partners, outcome };
+    const world = await this.#read();
+    this.#world.deliveries.look(world.partners);
+    const tick = await this.#publish(world);
+    await this.#sweeping;
+    return tick;
   }
 
-  /** Lets nothing begin any more, and breaks off deliveries. */
+  /** Lets nothing begin any more, and breaks off deliveries. Settles when the slice that is being made is. */
   async close(): Promise<void> {
+    this.#closed = true;
     await this.#task?.destroy();
+    this.#publishing?.stop.abort();
     await this.#world.deliveries.close();
     await this.#ticking;
+    await this.#sweeping;
+  }
+
+  /** Never rejects. */
+  async #beat(): Promise<void> {
+    if (this.#looking || this.#closed) return;
+    this.#looking = true;
+    const world = await this.#read().catch(() => undefined);
+    this.#looking = false;
+    if (this.#closed) return;
+    // What was begun under another configuration ends with its slice: whom it serves may have been suspended.
+    if (this.#publishing !== undefined && this.#publishing.under !== world) this.#publishing.stop.abort();
+    if (world === undefined) return;
+    this.#world.deliveries.look(world.partners);
+    this.#ticking ??= this.#publish(world)
+      .catch((error: unknown) => this.#world.log.error({ err: error }, "a tick failed; the next one tries again"))
+      .finally(() => {
+        this.#ticking = undefined;
+      });
+  }
+
+  /** What is in force, read again where it may have changed. Where it can't be, nothing is delivered any more. */
+  async #read(): Promise<PublishWorld> {
+    const { log, deliveries } = this.#world;
+    const digest = await this.#world.digest().catch((error: unknown) => `unread: ${sayError(error)}`);
+    if (digest === this.#inForce?.digest) return this.#inForce.world;
+    try {
+      const world = await this.#world.publishWorld();
+      if (this.#refused !== undefined) log.warn("the configuration is mended: publishing and delivering go on");
+      else if (this.#inForce !== undefined)
+        log.info({ partners: world.partners.length }, "a changed configuration is in force");
+      this.#refused = undefined;
+      this.#inForce = { digest, world };
+      return world;
+    } catch (error) {
+      // Tried again at each tick, since it may have been half written; told once for each change.
+      if (digest !== this.#refused) {
+        const problems = isError(error) ? error.problems : [];
+        log.error({ err: sayError(error), problems }, "NOTHING is published or delivered until this is mended");
+      }
+      this.#refused = digest;
+      this.#inForce = undefined;
+      deliveries.look([]);
+      throw error;
+    }
+  }
+
+  async #publish(under: PublishWorld): Promise<Tick> {
+    const stop = new AbortController();
+    this.#publishing = { under, stop };
+    const { leases, deliveries } = this.#world;
+    const { partners } = under;
+    try {
+      const outcome = await publish({ ...under, known: this.#known, leases, signal: stop.signal });
+      if (outcome.published.length > 0 && !stop.signal.aborted) deliveries.look(partners);
+      return { partners, outcome };
+    } finally {
+      this.#publishing = undefined;
+      // Beside the ticks: it takes its time.
+      if (!this.#closed) {
+        this.#sweeping ??= this.#sweep().finally(() => {
+          this.#sweeping = undefined;
+        });
+      }
+    }
+  }
+
+  /** Sweeps where no runner did today. Never rejects. */
+  async #sweep(): Promise<void> {
+    const { store, leases, clock, log } = this.#world;
+    const today = dayId(clock());
+    if (this.#sweptDay === today) return;
+    const done = `leases/swept/${today}`;
+    try {
+      const lease = (await store.stat(done)) === undefined ? await leases.take("sweep") : undefined;
+      try {
+        if (lease !== undefined && (await store.stat(done)) === undefined) {
+          await this.#world.sweep();
+          await store.putOnce(done, new Uint8Array());
+        }
+      } finally {
+        await lease?.release();
+      }
+      if ((await store.stat(done)) !== undefined) this.#sweptDay = today;
+    } catch (error) {
+      log.error({ err: error }, "not swept; the next tick tries again");
+    }
   }
 }
 

@@ -2,24 +2,12 @@
  * Due: what should be published now. A pure function of a subscription, the newest manifest of its log, the lake's batch
  * records and the clock; nothing is stored. Crash recovery, back-fill and normal work are this one path.
  */
-import { createHash } from "node:crypto";
-import { type BatchRecord, touches } from "../lake/records.ts";
 import { dayMs, type Period } from "../model.ts";
 import type { Feed } from "./feeds.ts";
+import { type InputSet, inputDigest, inputSet, type LakeState, readsFrom } from "./input-set.ts";
 import type { Partner, Subscription } from "./partners.ts";
-import { periodAt, periodsBetween, previousPeriod } from "./period.ts";
+import { periodAt, periodsBetween } from "./period.ts";
 import { inForce, type Policy, policyOf } from "./policy.ts";
-
-/** The batches a slice is made of: sorted by id, excluded ones left out. */
-export interface InputSet {
-  readonly batches: readonly BatchRecord[];
-  /** Hex SHA-256 over the sorted `id generation` lines. */
-  readonly digest: string;
-  /** Generations of all batches that concern the slice, excluded ones too, plus exclusions: the part of `modified` that comes from input. */
-  readonly steps: number;
-  readonly exclusions: number;
-  readonly simulated: boolean;
-}
 
 /** What a log's newest manifest says of a period. */
 export interface PublishedPeriod {
@@ -54,43 +42,6 @@ export interface DueContext {
   readonly now: number;
 }
 
-/** The lake as `due` sees it. `earliest` is the start of the first hour any batch knows of. */
-export interface LakeState {
-  readonly batches: readonly BatchRecord[];
-  readonly excluded: ReadonlySet<string>;
-  readonly earliest: number | undefined;
-  /** Captures before it may have been deleted: no slice reads there. */
-  readonly retainedFrom?: number;
-}
-
-/** Does any of the batch's hours of this kind lie in the covered part of the period (or, for a summary, the one before)? */
-function isConcerned(record: BatchRecord, feed: Feed, policy: Policy, period: Period): boolean {
-  if (feed.grain === "summary") {
-    const from = previousPeriod(period).start;
-    return [record.captures, record.requests, record.hours].some((ranges) => touches(ranges, from, period.end));
-  }
-  const { from, to } = policy.covers;
-  if (policy.economies === "all") return touches(record.captures, from, to);
-  return policy.economies.some((economy) =>
-    feed.sides.some((side) => touches(record.concerns[side][economy.code], Math.max(from, economy.since ?? from), to)),
-  );
-}
-
-/** The input set of a slice: filters are ignored, so that a changed filter doesn't change what is due. */
-export function inputSet(lake: LakeState, feed: Feed, policy: Policy, period: Period): InputSet {
-  const concerned = lake.batches.filter((record) => isConcerned(record, feed, policy, period));
-  const batches = concerned.filter((record) => !lake.excluded.has(record.batch));
-  const lines = batches.map((record) => `${record.batch} ${record.generation}\n`).sort();
-  const exclusions = concerned.length - batches.length;
-  return {
-    batches,
-    digest: createHash("sha256").update(lines.join("")).digest("hex"),
-    steps: concerned.reduce((sum, record) => sum + record.generation, 0) + exclusions,
-    exclusions,
-    simulated: batches.some((record) => record.simulated),
-  };
-}
-
 /**
  * Periods that should exist: their lag has passed, the feed retains them, the MoU covers a part of them, and the lake
  * was receiving. Oldest first; nothing while the MoU is not in force.
@@ -103,11 +54,6 @@ export function periodsThatShouldExist({ partner, subscription, lake, now }: Due
   return [...periodsBetween(every, from, now - feed.lag)].filter(
     (period) => period.end > from && readsFrom(feed, period) >= (lake.retainedFrom ?? Number.NEGATIVE_INFINITY),
   );
-}
-
-/** The earliest instant whose captures a slice reads. */
-function readsFrom(feed: Feed, period: Period): number {
-  return feed.grain === "summary" ? previousPeriod(period).start : period.start;
 }
 
 /** What is due for one subscription, oldest first. */
@@ -123,9 +69,10 @@ function dueFor(context: DueContext, period: Period): Due | undefined {
   if (previous !== undefined && !mayBeRevised(previous, subscription.feed, period, now)) return undefined;
   const policy = policyOf(partner, subscription, period);
   if (policy === undefined) return undefined;
-  const input = inputSet(lake, subscription.feed, policy, period);
-  if (previous === undefined) return { period, policy, input };
-  return previous.inputDigest === input.digest ? undefined : { period, policy, input, previous };
+  const input = () => inputSet(lake, subscription.feed, policy, period);
+  if (previous === undefined) return { period, policy, input: input() };
+  const isUnchanged = previous.inputDigest === inputDigest(lake, subscription.feed, policy, period);
+  return isUnchanged ? undefined : { period, policy, input: input(), previous };
 }
 
 function mayBeRevised(previous: PublishedPeriod, feed: Feed, period: Period, now: number): boolean {

@@ -53,12 +53,16 @@ export async function openDuckdb(options: DuckdbOptions): Promise<Engine> {
     preserve_insertion_order: "false",
   });
   const connection = await instance.connect();
+  const reading = new Set<DuckDBConnection>();
   for (const statement of preparation) await connection.run(statement);
   return {
     version: `duckdb ${await versionOf(connection)}`,
-    rows: (relations, sql) => stream(instance, relations, sql),
+    rows: (relations, sql) => stream(instance, reading, relations, sql),
     writeParquet: (job) => writeParquet(connection, job),
     mergeParquet: (dataset, from, to) => mergeParquet(connection, dataset, from, to),
+    interrupt: () => {
+      for (const open of reading) open.interrupt();
+    },
     close: () => {
       connection.closeSync();
       instance.closeSync();
@@ -107,10 +111,12 @@ export function querySql(relations: Readonly<Record<string, Selection>>, sql: st
 
 async function* stream(
   instance: DuckDBInstance,
+  reading: Set<DuckDBConnection>,
   relations: Readonly<Record<string, Selection>>,
   sql: string,
 ): AsyncGenerator<Chunk> {
   const connection = await instance.connect();
+  reading.add(connection);
   try {
     for (const statement of preparation) await connection.run(statement);
     const result = await connection.stream(querySql(relations, sql));
@@ -127,6 +133,7 @@ async function* stream(
   } catch (cause) {
     throw engineError(cause);
   } finally {
+    reading.delete(connection);
     connection.closeSync();
   }
 }

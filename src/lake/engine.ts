@@ -40,5 +40,7 @@ export interface Engine {
   writeParquet(job: ParquetJob): Promise<number>;
   /** Merges Parquet files of one day into one, sorted; returns its rows. */
   mergeParquet(dataset: Dataset, from: readonly string[], to: string): Promise<number>;
+  /** Breaks off the queries whose rows are being read: they throw `engine-failed`. */
+  interrupt(): void;
   close(): void;
 }

@@ -2,10 +2,12 @@
  * The lake on a disk: what was committed, and what of it a query may read. Records and files go through a put-once store
  * below the lake's folder; the engine reads the same files by path.
  */
-import { mkdir } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { SpampotsError } from "../errors.ts";
 import { openDiskStore } from "../store/disk.ts";
+import { fileError, systemCode } from "../store/disk-error.ts";
+import { isSegment } from "../store/keys.ts";
 import type { FileBody, Store } from "../store/store.ts";
 import type { Selection } from "./engine.ts";
 import {
@@ -33,13 +35,13 @@ export interface Lake {
   readonly root: string;
   /** Folder for half-made files; emptied by whoever starts next. */
   readonly store: Store;
-  /** Newest generation of every batch, by name alone, in key order. */
+  /** Newest generation of every batch, by name alone. The same array as long as nothing is committed. */
   names(): Promise<readonly BatchName[]>;
   /** Reads one batch record. @throws SpampotsError `lake-damaged` */
   record(name: BatchName): Promise<BatchRecord>;
   /** Newest generations with anything in [from, to), excluded ones too, sorted by batch. */
   batches(from: number, to: number): Promise<readonly BatchRecord[]>;
-  /** Batch ids excluded, with the reasons. */
+  /** Batch ids excluded, with the reasons. The same map as long as nothing is excluded. */
   exclusions(): Promise<ReadonlyMap<string, ExclusionRecord>>;
   /** Makes a batch's generation visible in one step. `exists` where another has done it. */
   commit(record: BatchRecord): Promise<"created" | "exists">;
@@ -73,14 +75,23 @@ export async function openLake(root: string): Promise<Lake> {
     known.set(name.key, record);
     return record;
   };
-  const names = async () => {
-    const all: BatchName[] = [];
-    for await (const entry of store.list("batches/")) {
-      const name = parseBatchKey(entry.key);
-      if (name) all.push(name);
-    }
-    return newestGenerations(all);
-  };
+  // By names alone: a lake has a file for each sensor and hour, and whoever ticks asks again and again.
+  const namesIn = async (folder: string) => (await readdir(join(root, folder)).catch(noneYet)).filter(isSegment).sort();
+  const names = unlessSame(
+    () => namesIn("batches"),
+    async (files) => newestGenerations(files.flatMap((file) => parseBatchKey(`batches/${file}`) ?? [])),
+  );
+  const exclusions = unlessSame(
+    () => namesIn("exclusions"),
+    async (files) => {
+      const excluded = new Map<string, ExclusionRecord>();
+      for (const key of files.map((file) => `exclusions/${file}`)) {
+        const record = decodeExclusion(key, await required(store, key));
+        excluded.set(record.batch, record);
+      }
+      return excluded;
+    },
+  );
   const compactions = async (day: string) => {
     const records: CompactionRecord[] = [];
     for await (const { key } of store.list(`compactions/${day}/`))
@@ -111,14 +122,7 @@ export async function openLake(root: string): Promise<Lake> {
       for (const name of wanted) records.push(await readBatch(name));
       return records.sort((a, b) => (a.batch < b.batch ? -1 : 1));
     },
-    async exclusions() {
-      const excluded = new Map<string, ExclusionRecord>();
-      for await (const { key } of store.list("exclusions/")) {
-        const record = decodeExclusion(key, await required(store, key));
-        excluded.set(record.batch, record);
-      }
-      return excluded;
-    },
+    exclusions,
     commit: (record) => store.putOnce(batchKey(record), encodeRecord(record)),
     exclude: (record) => store.putOnce(exclusionKey(record), encodeRecord(record)),
     putFile: (key, file) => store.putFile(key, file),
@@ -139,6 +143,29 @@ export async function openLake(root: string): Promise<Lake> {
       return { dataset, whole, mixed, live, overlapping: overlappingBatches(batches) };
     },
   };
+}
+
+/** What is made of a list of names: made again when the names are others. */
+function unlessSame<T>(
+  list: () => Promise<string[]>,
+  make: (names: readonly string[]) => Promise<T>,
+): () => Promise<T> {
+  let last: { readonly names: readonly string[]; readonly made: T } | undefined;
+  return async () => {
+    const names = await list();
+    const before = last;
+    if (before?.names.length === names.length && names.every((name, at) => name === before.names[at]))
+      return before.made;
+    const made = await make(names);
+    last = { names, made };
+    return made;
+  };
+}
+
+/** A folder that was never made holds nothing. */
+function noneYet(error: unknown): string[] {
+  if (systemCode(error) === "ENOENT") return [];
+  throw fileError(error);
 }
 
 async function required(store: Store, key: string): Promise<Uint8Array> {

@@ -6,7 +6,8 @@
  * @see design §3 points 9, 12 and 13
  */
 import { createHash } from "node:crypto";
-import { type Due, type DueContext, inputSet, type PublishedPeriod, periodsThatShouldExist } from "../feed/due.ts";
+import { type Due, type DueContext, type PublishedPeriod, periodsThatShouldExist } from "../feed/due.ts";
+import { inputSet } from "../feed/input-set.ts";
 import { type Policy, policyOf } from "../feed/policy.ts";
 import { schemaVersion } from "../fields.ts";
 import type { Store } from "../store/store.ts";

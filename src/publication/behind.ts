@@ -10,7 +10,7 @@ import { type Chain, readChain, states } from "./chain.ts";
 import type { Keyring } from "./keys.ts";
 import { type Publication, readTip, sequenceName, tipSequence } from "./log.ts";
 import { feedPrefix } from "./manifest.ts";
-import { checkMark, isMarked, readMark } from "./marks.ts";
+import { checkMark, isMarked, markedSequence, readMark } from "./marks.ts";
 
 /** The error for a tip that nobody should build on. */
 export function refuseTip({ kid, manifest }: Publication, place: Store): SpampotsError {
@@ -22,12 +22,22 @@ export function refuseTip({ kid, manifest }: Publication, place: Store): Spampot
   });
 }
 
+/** What is known of a log before it is read. */
+export interface Beforehand {
+  /** Those of this site. */
+  readonly marks?: Store;
+  /** A sequence that was there: only what came after is listed. */
+  readonly known?: number;
+  /** The partner's announcements, where they were read already. */
+  readonly chain?: Chain;
+}
+
 /**
  * The newest publication of a feed, safe to publish after: signed by the live key (or, during a rotation, the one
  * before), stated by an announcement of the partner's chain, or marked as published from here (a publisher may be
  * overtaken by a rotation between its signature and its commit). `undefined` for an empty log.
  *
- * @param store the whole store. `marks` those of this site.
+ * @param store the whole store.
  * @throws SpampotsError `log-behind`, `verify-failed`, `bad-manifest`; `bad-key` where the keys were rotated since the
  *   keyring was opened.
  */
@@ -36,14 +46,14 @@ export async function readOwnTip(
   partner: string,
   feed: string,
   keyring: Keyring,
-  marks?: Store,
+  { marks, known = 0, chain: read }: Beforehand = {},
 ): Promise<Publication | undefined> {
   const place = store.under(feedPrefix(partner, feed));
   const mark = marks === undefined ? undefined : await readMark(marks, partner, feed);
   try {
-    const chain = await readChain(store.under(`partners/${partner}`));
+    const chain = read ?? (await readChain(store.under(`partners/${partner}`)));
     refuseForeignChain(chain, keyring, place);
-    const found = await readTip(place, (kid) => keyring.keys.find((key) => key.kid === kid));
+    const found = await readTipAfter(place, Math.max(known, markedSequence(mark)), keyring);
     if (found !== undefined) refuseForeign(found, partner, feed, place);
     checkMark(mark, found, place);
     if (found === undefined || found.kid === keyring.live || found.kid === keyring.rotatingFrom) return found;
@@ -55,6 +65,14 @@ export async function readOwnTip(
     if (isError(error, "verify-failed")) await keyring.stillLive();
     throw error;
   }
+}
+
+/** The newest publication, by a look at what came after one that was there: however long the log, it costs the same. */
+async function readTipAfter(place: Store, known: number, { keys }: Keyring): Promise<Publication | undefined> {
+  const keyOf = (kid: string) => keys.find((key) => key.kid === kid);
+  const found = await readTip(place, keyOf, known);
+  // A log that ends before it is read as a whole, to say where.
+  return found === undefined && known > 0 ? readTip(place, keyOf) : found;
 }
 
 /** The store isn't trusted: a chain that our keys didn't sign vouches for nothing. @throws SpampotsError `verify-failed` */

@@ -39,3 +39,6 @@ export async function* readAhead<Item, Loaded>(
   }
   for (const loading of queue) yield await loading;
 }
+
+/** Logs that are read or committed to at once: they are independent, and each mostly waits for the store. */
+export const logsAtOnce = 8;

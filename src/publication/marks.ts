@@ -20,6 +20,11 @@ export async function readMark(marks: Store, partner: string, feed: string): Pro
   return newest;
 }
 
+/** The sequence that a mark names; 0 for none. */
+export function markedSequence(mark: string | undefined): number {
+  return mark === undefined ? 0 : Number(mark.slice(0, 8));
+}
+
 /** True where the mark names this publication: it was published from here. */
 export function isMarked(mark: string | undefined, publication: Publication): boolean {
   return mark === nameOf(publication);
@@ -32,7 +37,7 @@ export function isMarked(mark: string | undefined, publication: Publication): bo
  */
 export function checkMark(mark: string | undefined, tip: Publication | undefined, place: Store): void {
   if (mark === undefined) return;
-  const marked = Number(mark.slice(0, 8));
+  const marked = markedSequence(mark);
   const stands = tip?.manifest.sequence ?? 0;
   if (stands > marked || (tip !== undefined && isMarked(mark, tip))) return;
   throw new SpampotsError("log-behind", "The log isn't the one that was published from here.", {
@@ -49,7 +54,7 @@ export function checkMark(mark: string | undefined, tip: Publication | undefined
  */
 export async function keepMark(marks: Store, partner: string, feed: string, tip: Publication): Promise<void> {
   const mark = await readMark(marks, partner, feed);
-  if (mark === undefined || Number(mark.slice(0, 8)) < tip.manifest.sequence) await putMark(marks, partner, feed, tip);
+  if (markedSequence(mark) < tip.manifest.sequence) await putMark(marks, partner, feed, tip);
 }
 
 /** Notes a publication that was just committed; older marks of the log are removed. */

@@ -2,7 +2,9 @@
  * What publishing plans with: the selection, the logs in it, the lake as it stands, and which planned publications are
  * one slice.
  */
-import type { Due, LakeState } from "../feed/due.ts";
+import { createHash } from "node:crypto";
+import type { Due } from "../feed/due.ts";
+import { type LakeState, takeOver } from "../feed/input-set.ts";
 import type { Partner, Subscription } from "../feed/partners.ts";
 import type { Lake } from "../lake/lake.ts";
 import { retainedFrom } from "../lake/records.ts";
@@ -33,6 +35,9 @@ export interface Planned extends PartnerLog {
   readonly again?: DueAgain;
 }
 
+/** `jpcert-cc/spam-sources`: a log for people, and as a key of maps. */
+export const logName = (partner: string, feed: string) => `${partner}/${feed}`;
+
 /** The logs of a selection, in the order of partners.yaml. */
 export function selectedLogs(partners: readonly Partner[], { partner, feed }: Selected): PartnerLog[] {
   return partners
@@ -41,33 +46,62 @@ export function selectedLogs(partners: readonly Partner[], { partner, feed }: Se
     .filter(({ subscription }) => feed === undefined || subscription.feed.id === feed);
 }
 
-/** The lake as `due` sees it, back to the oldest instant that any subscription retains. */
+/** What a state of the lake was made from: the same again, the same state. */
+interface Seen {
+  readonly names: Awaited<ReturnType<Lake["names"]>>;
+  readonly exclusions: Awaited<ReturnType<Lake["exclusions"]>>;
+  readonly span: string;
+  readonly state: LakeState;
+}
+
+const seen = new WeakMap<Lake, Seen>();
+
+/**
+ * The lake as `due` sees it, back to the oldest instant that any subscription retains. The same object as the last time
+ * where nothing changed: what was worked out for it (`input-set.ts`) still holds then.
+ */
 export async function lakeState(
   world: { readonly lake: Lake; readonly partners: readonly Partner[]; readonly retainLakeDays?: number },
   now: number,
 ): Promise<LakeState> {
+  const { lake, retainLakeDays } = world;
   const retains = world.partners.flatMap((partner) => partner.subscriptions.map(({ feed }) => feed.retain));
-  const names = await world.lake.names();
-  const days = names.map((name) => name.firstDay).sort();
-  const batches = await world.lake.batches(now - Math.max(0, ...retains) - 14 * dayMs, now + dayMs);
-  const excluded = await world.lake.exclusions();
-  return {
-    batches,
-    excluded: new Set(excluded.keys()),
-    earliest: days[0] === undefined ? undefined : Date.parse(days[0]),
-    ...(world.retainLakeDays === undefined ? {} : { retainedFrom: retainedFrom(now, world.retainLakeDays) }),
+  // Whole days: a state is good for as long as what it shows is the same.
+  const from = Math.floor((now - Math.max(0, ...retains)) / dayMs - 14) * dayMs;
+  const to = Math.floor(now / dayMs + 2) * dayMs;
+  const retained = retainLakeDays === undefined ? {} : { retainedFrom: retainedFrom(now, retainLakeDays) };
+  const span = JSON.stringify([from, to, retained]);
+  const [names, exclusions] = [await lake.names(), await lake.exclusions()];
+  const before = seen.get(lake);
+  if (before?.names === names && before.exclusions === exclusions && before.span === span) return before.state;
+  const earliest = names.reduce((first, { firstDay }) => (firstDay < first ? firstDay : first), "~");
+  const state: LakeState = {
+    batches: await lake.batches(from, to),
+    excluded: new Set(exclusions.keys()),
+    earliest: earliest === "~" ? undefined : Date.parse(earliest),
+    ...retained,
   };
+  if (before !== undefined) takeOver(before.state, state);
+  seen.set(lake, { names, exclusions, span, state });
+  return state;
 }
 
 /** Planned publications that are one slice: same feed, policy, period and input. In the order of the plan. */
 export function grouped(planned: readonly Planned[]): Planned[][] {
   const groups = new Map<string, Planned[]>();
   for (const entry of planned) {
-    const { policy, period, input } = entry.due;
-    const key = [entry.subscription.feed.id, policy.digest, period.id, input.digest].join(" ");
+    const key = sliceText(entry);
     const group = groups.get(key);
     if (group) group.push(entry);
     else groups.set(key, [entry]);
   }
   return [...groups.values()];
+}
+
+const sliceText = ({ subscription, due: { policy, period, input } }: Planned) =>
+  [subscription.feed.id, policy.digest, period.id, input.digest].join(" ");
+
+/** Name of the lease of a slice: what it says of partners is a digest. */
+export function sliceLease(planned: Planned): string {
+  return `slices/${createHash("sha256").update(sliceText(planned)).digest("hex").slice(0, 32)}`;
 }

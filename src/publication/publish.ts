@@ -4,25 +4,29 @@
  * own log.
  */
 import { rm } from "node:fs/promises";
+import type { Leases } from "../delivery/leases.ts";
 import { isError, SpampotsError } from "../errors.ts";
-import { type Due, due, type LakeState } from "../feed/due.ts";
+import type { Due } from "../feed/due.ts";
+import type { LakeState } from "../feed/input-set.ts";
 import type { Partner } from "../feed/partners.ts";
 import { inForce } from "../feed/policy.ts";
 import { coverageOf } from "../lake/coverage.ts";
 import type { Log } from "../log.ts";
-import { dayMs, type Format } from "../model.ts";
+import type { Format } from "../model.ts";
 import type { Store } from "../store/store.ts";
 import { temporaryPath } from "../store/temporary.ts";
-import { dueAgain, putAgainRecord } from "./again.ts";
-import { announceTips, ensureAnnounced } from "./announce.ts";
-import { checkNotBehind, readOwnTip } from "./behind.ts";
-import { logStateOf, type PublicationFacts, publicationManifest } from "./compose.ts";
+import { putAgainRecord } from "./again.ts";
+import { ensureAnnounced } from "./announce.ts";
+import { Answers } from "./answers.ts";
+import { type PublicationFacts, publicationManifest } from "./compose.ts";
 import type { Keyring } from "./keys.ts";
-import { inLanes } from "./lanes.ts";
-import { append, type Publication, readManifest } from "./log.ts";
-import { encodeManifest, feedPrefix, type Manifest, parseMicroseconds, payloadDigest } from "./manifest.ts";
-import { keepMark, putMark } from "./marks.ts";
-import { grouped, lakeState, type PartnerLog, type Planned, type Selected, selectedLogs } from "./plan.ts";
+import type { KnownLogs } from "./known-logs.ts";
+import { inLanes, logsAtOnce } from "./lanes.ts";
+import { append, logKey, type Publication, readManifest } from "./log.ts";
+import { encodeManifest, feedPrefix, type Manifest, payloadDigest } from "./manifest.ts";
+import { putMark } from "./marks.ts";
+import { grouped, lakeState, logName, type Planned, type Selected, selectedLogs, sliceLease } from "./plan.ts";
+import { Planning } from "./planning.ts";
 import { putArtifacts, putMissing } from "./put-artifacts.ts";
 import { readSliceRecords } from "./records.ts";
 import { renderSlice, type SliceWorld } from "./slices.ts";
@@ -43,6 +47,12 @@ export interface PublishWorld extends SliceWorld {
   /** Days that captures are kept in the lake; for ever where absent. */
   readonly retainLakeDays?: number;
   readonly log: Log;
+  /** What is remembered from run to run; without, every log is read. */
+  readonly known?: KnownLogs;
+  /** Of several runners each slice is made by one; without, whoever comes makes it. */
+  readonly leases?: Leases;
+  /** Begins nothing more once it is aborted. */
+  readonly signal?: AbortSignal;
   readonly onProgress?: (said: PublishProgress) => void;
 }
 
@@ -73,6 +83,8 @@ export interface PublishOutcome {
   readonly failures: readonly Failure[];
   /** Logs that another publisher was writing; what was due there is its business now. */
   readonly contested: number;
+  /** Slices that another runner is at; what isn't published of them is the next run's. */
+  readonly elsewhere: number;
 }
 
 /**
@@ -82,93 +94,51 @@ export interface PublishOutcome {
 export async function publish(world: PublishWorld, selected: Selected = {}): Promise<PublishOutcome> {
   const state = await lakeState(world, world.clock());
   const run = new PublishRun(world, state, selected.dry === true);
-  await run.plan(selectedLogs(world.partners, selected), selected);
+  await run.plan(selected);
   await run.carryOut();
   return run;
 }
 
-/** Logs or slices in a row without an answer after which the store counts as away: one may be one ill disk of it. */
-const mostUnanswered = 3;
-
-/** Logs that are read or committed to at once: they are independent, and each mostly waits for the store. */
-const logsAtOnce = 8;
-
 class PublishRun implements PublishOutcome {
   readonly published: Published[] = [];
   readonly failures: Failure[] = [];
-  readonly planned: Planned[] = [];
   contested = 0;
+  elsewhere = 0;
   readonly #world: PublishWorld;
   readonly #state: LakeState;
   readonly #dry: boolean;
-  readonly #tips = new Map<string, Publication | undefined>();
+  #planned: readonly Planned[] = [];
+  #tips: Map<string, Publication | undefined> = new Map();
   readonly #announced = new Set<string>();
   /** The store's own chain: looked at once a run. */
   #announcedToAll: Promise<number> | undefined;
   /** Logs that take nothing more in this run. */
   readonly #stopped = new Set<string>();
-  /** Logs or slices in a row that the store gave no answer for. */
-  #unanswered = 0;
+  readonly #answers: Answers;
 
   constructor(world: PublishWorld, state: LakeState, dry: boolean) {
     this.#world = world;
     this.#state = state;
     this.#dry = dry;
+    this.#answers = new Answers(world.signal);
   }
 
-  async plan(logs: readonly PartnerLog[], selected: Selected): Promise<void> {
-    const now = this.#world.clock();
-    const found = new Map<PartnerLog, readonly Planned[]>();
-    await inLanes(logsAtOnce, async (lanes) => {
-      // A partner's logs one after another: they share a chain of keys, which may have to go on.
-      for (const own of Map.groupBy(logs, ({ partner }) => partner.id).values()) {
-        await lanes(async () => {
-          for (const log of own) found.set(log, await this.#planLog(log, selected, now));
-        });
-      }
+  async plan(selected: Selected): Promise<void> {
+    const planning = new Planning(this.#world, {
+      state: this.#state,
+      answers: this.#answers,
+      onFailure: (failure) => this.#fail(failure),
     });
-    this.planned.push(...logs.flatMap((log) => found.get(log) ?? []));
-    this.planned.sort((a, b) => a.due.period.end - b.due.period.end || a.due.period.start - b.due.period.start);
-  }
-
-  /** What of one log is due. Never rejects: what fails here stops this log alone. */
-  async #planLog({ partner, subscription }: PartnerLog, selected: Selected, now: number): Promise<readonly Planned[]> {
-    const { store, keyring, marks } = this.#world;
-    const { feed } = subscription;
-    if (this.#isAway() || !inForce(partner, now)) return [];
-    try {
-      const place = store.under(feedPrefix(partner.id, feed.id));
-      const tip = await readOwnTip(store, partner.id, feed.id, keyring, marks);
-      checkClock(tip, now);
-      if (tip !== undefined && !this.#dry) await this.#vouch(partner.id, tip);
-      this.#tips.set(logName(partner.id, feed.id), tip);
-      const context = { partner, subscription, log: logStateOf(tip), lake: this.#state, now };
-      const found = due(context);
-      const keyOf = (kid: string) => keyring.keys.find((key) => key.kid === kid);
-      const again = selected.again ? await dueAgain(context, found, { store: place, tip, keyOf }) : [];
-      const planned = [
-        ...found.map((entry) => ({ partner, subscription, due: entry })),
-        ...again.map((entry) => ({ partner, subscription, due: entry.due, again: entry })),
-      ];
-      const wanted = planned.filter(
-        (entry) => selected.period === undefined || entry.due.period.id === selected.period,
-      );
-      if (wanted.length > 0) await checkNotBehind(store, partner.id, feed.id);
-      this.#heard();
-      return wanted;
-    } catch (error) {
-      this.#heard(error);
-      this.#fail({ partner: partner.id, feed: feed.id, error });
-      return [];
-    }
+    this.#planned = await planning.plan(selectedLogs(this.#world.partners, selected), selected);
+    this.#tips = planning.tips;
   }
 
   async carryOut(): Promise<void> {
-    const groups = grouped(this.planned);
+    const groups = grouped(this.#planned);
     for (const [index, group] of groups.entries()) {
       const [first] = group;
       if (first === undefined) continue;
-      if (this.#isAway()) return;
+      if (this.#answers.over) return;
       const { period } = first.due;
       const feed = first.subscription.feed.id;
       this.#world.onProgress?.({ done: index, of: groups.length, feed, period: period.id });
@@ -186,26 +156,80 @@ class PublishRun implements PublishOutcome {
     });
   }
 
+  /** Makes one slice, unless another runner is at it, or was since it was planned. Never rejects. */
   async #publishGroup(group: readonly Planned[]): Promise<void> {
     const open = group.filter(
       ({ partner, subscription }) => !this.#stopped.has(logName(partner.id, subscription.feed.id)),
     );
     const [first] = open;
     if (first === undefined) return;
+    const leases = this.#dry ? undefined : this.#world.leases;
+    try {
+      if (leases === undefined) return await this.#makeSlice(first, open);
+      const lease = await leases.take(sliceLease(first));
+      if (lease === undefined) {
+        this.elsewhere += 1;
+        // Later periods of these logs come after this one.
+        for (const { partner, subscription } of open) this.#stopped.add(logName(partner.id, subscription.feed.id));
+        return;
+      }
+      try {
+        const left = await this.#stillDue(open);
+        if (left[0] !== undefined) await this.#makeSlice(left[0], left);
+      } finally {
+        await lease.release();
+      }
+    } catch (error) {
+      if (this.#world.signal?.aborted === true) {
+        const period = first.due.period.id;
+        this.#world.log.warn(
+          { feed: first.subscription.feed.id, period, err: error },
+          "a slice was broken off; it is made again",
+        );
+        return;
+      }
+      this.#answers.heard(error);
+      for (const { partner, subscription, due: entry } of open) {
+        this.#fail({ partner: partner.id, feed: subscription.feed.id, period: entry.period.id, error });
+      }
+    }
+  }
+
+  /** Of a slice that is ours now: logs to which nobody added since they were read. */
+  async #stillDue(group: readonly Planned[]): Promise<readonly Planned[]> {
+    const left = new Set(group);
+    await inLanes(logsAtOnce, async (lanes) => {
+      for (const planned of group) {
+        const { partner, subscription } = planned;
+        const name = logName(partner.id, subscription.feed.id);
+        const next = logKey((this.#tips.get(name)?.manifest.sequence ?? 0) + 1);
+        await lanes(async () => {
+          if ((await this.#world.store.under(feedPrefix(partner.id, subscription.feed.id)).stat(next)) === undefined)
+            return;
+          this.contested += 1;
+          this.#stopped.add(name);
+          left.delete(planned);
+        });
+      }
+    });
+    return [...left];
+  }
+
+  async #makeSlice(first: Planned, group: readonly Planned[]): Promise<void> {
     const folder = temporaryPath(this.#world.temporary);
     try {
       const { feed } = first.subscription;
       this.#checkSensors(first.due);
-      const own = this.#dry ? [] : await this.#putAgainRecords(open);
+      const own = this.#dry ? [] : await this.#putAgainRecords(group);
       const { policy, period } = first.due;
       const records = await readSliceRecords(this.#world.store, feed.id, policy.digest, period.id, own);
-      const formats = new Set<Format>(open.flatMap(({ subscription }) => subscription.formats));
-      const split = open.some(({ subscription }) => subscription.splitBy !== undefined);
+      const formats = new Set<Format>(group.flatMap(({ subscription }) => subscription.formats));
+      const split = group.some(({ subscription }) => subscription.splitBy !== undefined);
       const rendered = await renderSlice({ feed, due: first.due, records, formats, split }, folder, this.#world);
       const coverage = this.#coverage(first.due);
       const made = new Map<Planned, Published>();
       await inLanes(logsAtOnce, async (lanes) => {
-        for (const planned of open) {
+        for (const planned of group) {
           await lanes(async () => {
             const published = await this.#publishOne(planned, { rendered, records, coverage });
             if (published) made.set(planned, published);
@@ -213,12 +237,7 @@ class PublishRun implements PublishOutcome {
         }
       });
       // In the order of the plan, whoever was done first.
-      this.published.push(...open.flatMap((planned) => made.get(planned) ?? []));
-    } catch (error) {
-      this.#heard(error);
-      for (const { partner, subscription, due: entry } of open) {
-        this.#fail({ partner: partner.id, feed: subscription.feed.id, period: entry.period.id, error });
-      }
+      this.published.push(...group.flatMap((planned) => made.get(planned) ?? []));
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
@@ -249,7 +268,7 @@ class PublishRun implements PublishOutcome {
     const { keyring, clock, log } = this.#world;
     const name = logName(partner.id, subscription.feed.id);
     try {
-      if (this.#isAway()) return undefined;
+      if (this.#answers.over) return undefined;
       const now = clock();
       // An MoU may have lapsed since the plan was made.
       if (!inForce(partner, now)) return undefined;
@@ -273,25 +292,18 @@ class PublishRun implements PublishOutcome {
       const committed = await this.#readBack(store, manifest);
       await putMark(this.#world.marks, partner.id, manifest.feed, committed);
       this.#tips.set(name, committed);
-      this.#heard();
+      this.#world.known?.note(name, committed);
+      this.#answers.heard();
       log.info(
         { partner: partner.id, feed: manifest.feed, sequence: manifest.sequence, period: manifest.period.id },
         "published",
       );
       return { partner: partner.id, manifest };
     } catch (error) {
-      this.#heard(error);
+      this.#answers.heard(error);
       this.#fail({ partner: partner.id, feed: subscription.feed.id, period: entry.period.id, error });
       return undefined;
     }
-  }
-
-  /** What a run before this one was killed, or overtaken by a rotation, before it could note. */
-  async #vouch(partner: string, tip: Publication): Promise<void> {
-    const { store, keyring, issuer, clock, marks } = this.#world;
-    await keepMark(marks, partner, tip.manifest.feed, tip);
-    if (tip.kid === keyring.live) return;
-    await announceTips(store, partner, { issuer: issuer.name, keyring, now: clock(), marks });
   }
 
   async #announce(partner: string): Promise<void> {
@@ -319,32 +331,12 @@ class PublishRun implements PublishOutcome {
     });
   }
 
-  /** A store that is away keeps each log waiting for its whole deadline: what is left is the next run's, as ever. */
-  #isAway(): boolean {
-    return this.#unanswered >= mostUnanswered;
-  }
-
-  /** How one log's, or one slice's, turn with the store ended. */
-  #heard(error?: unknown): void {
-    this.#unanswered = isError(error, "store-unavailable") ? this.#unanswered + 1 : 0;
-  }
-
   #fail(failure: Failure): void {
     this.failures.push(failure);
-    this.#stopped.add(logName(failure.partner, failure.feed));
     const { partner, feed, period, error } = failure;
+    this.#stopped.add(logName(partner, feed));
+    this.#world.known?.forget(logName(partner, feed));
     const code = isError(error) ? error.code : "internal";
     this.#world.log.error({ partner, feed, period, code, err: error }, "not published");
   }
 }
-
-/** @throws SpampotsError `clock-behind` where the newest publication is of tomorrow or later. */
-function checkClock(tip: Publication | undefined, now: number): void {
-  if (tip === undefined || parseMicroseconds(tip.manifest.published_at) / 1000 <= now + dayMs) return;
-  throw new SpampotsError("clock-behind", "The newest publication is of the future.", {
-    hint: "Either this clock is wrong, or a publisher's was. Correct it; withdraw what was published too early.",
-    published_at: tip.manifest.published_at,
-  });
-}
-
-const logName = (partner: string, feed: string) => `${partner}/${feed}`;

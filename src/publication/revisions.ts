@@ -4,7 +4,8 @@
  *
  * @see design §3 point 9
  */
-import { inputSet, type LogState } from "../feed/due.ts";
+import type { LogState } from "../feed/due.ts";
+import { inputSet } from "../feed/input-set.ts";
 import type { Partner, Subscription } from "../feed/partners.ts";
 import { periodAt, periodsBetween } from "../feed/period.ts";
 import { inForce, policyOf } from "../feed/policy.ts";

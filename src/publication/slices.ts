@@ -19,7 +19,7 @@ import { renderSummary } from "./summary.ts";
 /** What rendering works with. */
 export interface SliceWorld {
   readonly lake: Lake;
-  readonly engine: Engine;
+  readonly engine: Pick<Engine, "rows">;
   readonly sensors: SensorPatterns;
   readonly benignHosts: readonly string[];
   readonly siteKey: Uint8Array;

@@ -32,6 +32,7 @@ export const sweepKinds = [
   "expired lake files",
   "raw files",
   "temporary files",
+  "old leases",
 ] as const;
 export type SweepKind = (typeof sweepKinds)[number];
 
@@ -74,6 +75,7 @@ export async function sweep(world: SweepWorld, { dry = false } = {}): Promise<Sw
   await run.at("lake", () => run.lake());
   await run.at("done", () => run.raw());
   await run.at("temporary files", () => run.temporary());
+  await run.at("leases", () => run.leases());
   return run;
 }
 
@@ -148,6 +150,14 @@ class SweepRun implements SweepReport {
       const left = this.#dry ? found.filter(({ modifiedAt }) => modifiedAt >= before) : await leftovers(root);
       const kept = new Set(left.map(({ path }) => path));
       for (const { path, bytes } of found) if (!kept.has(path)) this.#count("temporary files", bytes);
+    }
+  }
+
+  /** What runners that were killed left; a lease is good for minutes. */
+  async leases(): Promise<void> {
+    const { store, now } = this.#world;
+    for await (const entry of store.list("leases/")) {
+      if (entry.modifiedAt <= now - dayMs) await this.#delete(store, "old leases", entry);
     }
   }
 

@@ -105,7 +105,7 @@ async function readHistory(
   { store, keyring, marks }: WithdrawWorld,
   { partner, feed, sequence }: WithdrawRequest,
 ): Promise<{ tip: Publication; history: readonly Manifest[] }> {
-  const tip = await readOwnTip(store, partner, feed, keyring, marks);
+  const tip = await readOwnTip(store, partner, feed, keyring, { marks });
   if (tip === undefined) {
     throw new SpampotsError("not-found", "Nothing was published for this partner and feed.", {
       hint: "Write both as they stand in partners.yaml, or as folders below partners/ in the store.",

@@ -23,8 +23,9 @@ export function temporaryPath(root: string): string {
 
 /**
  * Removes temporary files that nobody writes any more: those of this host's processes that are gone, and, where `before`
- * (ms since 1970) is given, those last modified before it, whoever made them (another host, or this one before it was
- * restarted, leaves files that can't be told otherwise; a day is a safe age). A store that can't be written is left alone.
+ * (ms since 1970) is given, those last modified before it of whom it can't be told (another host, or this one before it
+ * was restarted; a day is a safe age). What a living process of this host made is its own, however old: one that runs for
+ * months has its engine's folder there. A store that can't be written is left alone.
  *
  * @returns the number of files (or folders so named) removed
  */
@@ -34,7 +35,8 @@ export async function sweepTemporary(root: string, before = Number.NEGATIVE_INFI
   let removed = 0;
   for (const name of names) {
     const path = join(folder, name);
-    if (!isOrphan(name) && !(await isOlder(path, before))) continue;
+    const maker = makerOf(name);
+    if (maker === "lives" || (maker === "unknown" && !(await isOlder(path, before)))) continue;
     // Some are folders: an engine's. What another process swept first, or we may not remove, is no reason to stop.
     removed += await rm(path, { recursive: true, force: true }).then(
       () => 1,
@@ -49,9 +51,10 @@ async function isOlder(path: string, before: number): Promise<boolean> {
   return facts !== undefined && facts.mtimeMs < before;
 }
 
-function isOrphan(name: string): boolean {
+function makerOf(name: string): "lives" | "gone" | "unknown" {
   const [, host, pid, start] = /^([0-9a-f]+)-(\d+)-([0-9a-f]+)-[0-9a-f]+$/.exec(name) ?? [];
-  return host !== undefined && host === hostMark() && startOf(Number(pid)) !== start;
+  if (host === undefined || host !== hostMark()) return "unknown";
+  return startOf(Number(pid)) === start ? "lives" : "gone";
 }
 
 let mark: string | undefined;

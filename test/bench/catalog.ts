@@ -8,6 +8,7 @@ import { events, everything, sources } from "./figures/publish.ts";
 import { downloads, parallelDownloads, smallRequests } from "./figures/serve.ts";
 import { stix } from "./figures/stix.ts";
 import { taxiiObject, taxiiPage } from "./figures/taxii.ts";
+import { tick } from "./figures/tick.ts";
 import { verify, verifyDeep } from "./figures/verify.ts";
 
 export const figures: readonly Figure[] = [
@@ -29,4 +30,5 @@ export const figures: readonly Figure[] = [
   taxiiObject,
   deliveries,
   deliveriesMemory,
+  tick,
 ];

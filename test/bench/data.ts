@@ -34,7 +34,7 @@ export interface Spool {
 export type Bodies = "none" | "repeat" | "distinct";
 
 /** Digest over sources of the program whose path matches. */
-function sourcesDigest(wanted: RegExp): string {
+export function sourcesDigest(wanted: RegExp): string {
   const hash = createHash("sha256");
   for (const path of [...filesBelow("src"), ...filesBelow("feeds"), "partners.yaml"]) {
     if (wanted.test(path)) hash.update(`${path}\n`).update(readFileSync(join(projectRoot, path)));

@@ -3,11 +3,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import fc from "fast-check";
-import { type Due, due, type LakeState, type LogState, type PublishedPeriod } from "../../src/feed/due.ts";
+import { type Due, due, type LogState, type PublishedPeriod } from "../../src/feed/due.ts";
 import { parseFeed } from "../../src/feed/feeds.ts";
+import type { LakeState } from "../../src/feed/input-set.ts";
 import { type Partner, parsePartners, type Subscription } from "../../src/feed/partners.ts";
-import { periodAt } from "../../src/feed/period.ts";
 import type { BatchRecord } from "../../src/lake/records.ts";
 import { dayMs, hourMs } from "../../src/model.ts";
 
@@ -92,36 +91,6 @@ test("a week is due when its lag has passed, and not again", () => {
   );
   for (const entry of found) log.take(entry, monday + 8 * dayMs);
   assert.deepEqual(at(monday + 9 * dayMs), []);
-});
-
-test("a year of ticks with a month of downtime: every week once, oldest first", () => {
-  fc.assert(
-    fc.property(
-      fc.integer({ min: 0, max: 330 }),
-      fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 20, maxLength: 60 }),
-      (down, steps) => {
-        const start = Date.parse("2026-01-05");
-        const world = { ...site(), lake: lakeOf([batch("a", start, start + 400 * dayMs)]) };
-        const log = new FakeLog();
-        let now = start;
-        const end = start + 371 * dayMs;
-        for (let step = 0; now < end; step += 1) {
-          now += (steps[step % steps.length] ?? 1) * hourMs;
-          const day = (now - start) / dayMs;
-          if (day >= down && day < down + 31) continue;
-          for (const entry of due({ ...world, log: log.state, now })) log.take(entry, now);
-        }
-        for (const entry of due({ ...world, log: log.state, now })) log.take(entry, now);
-        assert.deepEqual(log.order, [...log.order].sort());
-        assert.equal(new Set(log.order).size, log.order.length);
-        assert.equal(log.order[0], "2026-W02");
-        const last = periodAt("week", now - 7 * dayMs - 6 * hourMs).id;
-        assert.equal(log.order.at(-1), last);
-        assert.ok(log.order.includes("2026-W53"));
-      },
-    ),
-    { numRuns: 25 },
-  );
 });
 
 test("a late batch that concerns the partner makes one revision a day at most, and none after revise_for", () => {

@@ -201,6 +201,16 @@ test("leftovers in temporary folders go after a day, folders too", async (t) => 
   assert.deepEqual(dry.kinds, report.kinds);
 });
 
+test("leases that killed runners left go after a day", async (t) => {
+  const world = await openOperatorWorld(t);
+  for (const key of ["slices/a/29000000", "lanes/p/f/d/29000000", "swept/2026-11-16"]) {
+    await world.store.putOnce(`leases/${key}`, new Uint8Array());
+  }
+  assert.deepEqual(counts(await sweep(sweepWorld(world, Date.now() + 23 * hourMs))), {});
+  assert.deepEqual(counts(await sweep(sweepWorld(world, Date.now() + 25 * hourMs))), { "old leases": 3 });
+  for await (const { key } of world.store.list("leases/")) assert.fail(key);
+});
+
 /** Something of every kind, at an instant at which all of it can go. */
 async function leftoversEverywhere(t: TestContext): Promise<{ world: OperatorWorld; now: number }> {
   const world = await publishedWorld(t);

@@ -255,6 +255,8 @@ describe("temporary files", () => {
     await writeFile(temporaryPath(path), "ours");
     await killed(path);
     assert.equal(await sweepTemporary(path), 2);
+    // However old: an engine that runs for months spills there.
+    assert.equal(await sweepTemporary(path, Date.now() + 86_400_000), 0);
     assert.equal((await readdir(join(path, ".tmp"))).length, 1);
   });
 

@@ -1,0 +1,161 @@
+/** `run` and `start` as processes: how they end, what they do with a configuration that breaks, and their exit codes. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { createServer, type Socket } from "node:net";
+import { join } from "node:path";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { newTokenKey } from "../../src/partner/token-keys.ts";
+import { siteFolder, until } from "../delivery/site-folder.ts";
+import { capturesOf, type OperatorWorld, openOperatorWorld, partnersYaml } from "../publication/operator-world.ts";
+
+const clock = ["--now", "2026-11-11T07:00:00Z"];
+const everySecond = { SPAMPOTS_TICK: "* * * * * *" };
+
+const captured = (world: OperatorWorld, ip = "203.0.113.7") =>
+  world.ingest("pot-1", capturesOf(ip, "2026-11-10T01:00:00Z", 3, ip));
+
+async function keysOf({ store }: OperatorWorld, prefix: string, part = ""): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { key } of store.list(prefix)) if (key.includes(part)) found.push(key);
+  return found;
+}
+
+/** Has every query of the engine begin with one that takes hours, on the engine's own threads. */
+async function endless(folder: string): Promise<{ readonly NODE_OPTIONS: string }> {
+  const path = join(folder, "endless.mjs");
+  const text = `import { DuckDBConnection } from ${JSON.stringify(import.meta.resolve("@duckdb/node-api"))};
+const stream = DuckDBConnection.prototype.stream;
+DuckDBConnection.prototype.stream = async function (...query) {
+  process.stderr.write("SLICE\\n");
+  await this.run("SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE (a.range * b.range) % 7 = 3");
+  return stream.apply(this, query);
+};
+`;
+  await writeFile(path, text);
+  return { NODE_OPTIONS: `--import ${path}` };
+}
+
+test("asked to end in a long slice it ends within ten seconds, leaves no lease, and another makes the slice at once", async (t) => {
+  const world = await openOperatorWorld(t);
+  await captured(world);
+  const folder = await siteFolder(t, world, partnersYaml);
+  const going = folder.start([...clock, "run"], await endless(world.root));
+  await until(() => going.stderr().includes("SLICE"), "the slice begins");
+  assert.ok((await keysOf(world, "leases/slices/")).length > 0);
+  const ended = await going.end("SIGTERM");
+  assert.equal(ended.code, 0, ended.stderr);
+  assert.ok(ended.ms < 10_000, `${ended.ms} ms`);
+  assert.match(ended.stderr, /a slice was broken off/);
+  assert.deepEqual(await keysOf(world, "leases/slices/"), []);
+  const next = await folder.run([...clock, "run", "--once"]);
+  assert.deepEqual(JSON.parse(next.stdout), { published: 4, delivered: 0, failed: 0 });
+});
+
+test("asked to end while the store hangs it ends within ten seconds", async (t) => {
+  const world = await openOperatorWorld(t);
+  await captured(world);
+  const sockets: Socket[] = [];
+  const silent = createServer((socket) => {
+    sockets.push(socket);
+    socket.on("error", () => undefined);
+  });
+  await once(silent.listen(0, "127.0.0.1"), "listening");
+  t.after(() => {
+    silent.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  const address = silent.address();
+  assert.ok(typeof address === "object" && address !== null);
+  const folder = await siteFolder(t, world, partnersYaml);
+  const going = folder.start([...clock, "run"], {
+    SPAMPOTS_STORE: "s3://bucket/prefix",
+    SPAMPOTS_S3_ENDPOINT: `http://127.0.0.1:${address.port}`,
+    AWS_ACCESS_KEY_ID: "a",
+    AWS_SECRET_ACCESS_KEY: "b",
+  });
+  await until(() => sockets.length > 0, "the store is asked");
+  const ended = await going.end("SIGTERM");
+  assert.equal(ended.code, 0, ended.stderr);
+  assert.ok(ended.ms < 10_000, `${ended.ms} ms`);
+});
+
+test("asked to end with nothing to do it ends at once; a configuration that breaks and is mended is told once each", async (t) => {
+  const world = await openOperatorWorld(t);
+  await captured(world);
+  const folder = await siteFolder(t, world, partnersYaml);
+  const going = folder.start([...clock, "run"], everySecond);
+  await until(async () => (await keysOf(world, "partners/", "/log/")).length === 4, "four publications");
+  await folder.writePartners("partners: [");
+  const told = () => going.stderr().split("NOTHING is published").length - 1;
+  await until(() => told() > 0, "it is told");
+  await captured(world, "203.0.113.8");
+  await sleep(2500);
+  assert.equal(told(), 1);
+  await folder.writePartners("partners: [{ id: x }]\n...\n");
+  await until(() => told() > 1, "another fault is told");
+  const third = partnersYaml.replace(
+    "partners:\n",
+    `partners:\n${partnersYaml.split("\n").slice(1, 10).join("\n").replaceAll("twcert", "third")}\n`,
+  );
+  await folder.writePartners(third);
+  await until(async () => (await keysOf(world, "partners/third/", "/log/")).length === 2, "a third partner's feeds");
+  assert.equal(told(), 2);
+  assert.match(going.stderr(), /the configuration is mended/);
+  const ended = await going.end("SIGINT");
+  assert.equal(ended.code, 0, ended.stderr);
+  assert.ok(ended.ms < 5_000, `${ended.ms} ms`);
+  assert.deepEqual(JSON.parse(ended.stdout), { tick: "* * * * * *" });
+});
+
+test("run --once ends with 0 when all is done, 2 for the configuration, 1 where a log was stopped", async (t) => {
+  const world = await openOperatorWorld(t);
+  await captured(world);
+  const folder = await siteFolder(t, world, partnersYaml);
+  const once = () => folder.run([...clock, "run", "--once"]);
+  await folder.writeSensors(["pot-2", "pot-3"]);
+  const stopped = await once();
+  assert.equal(stopped.code, 1, stopped.stderr);
+  assert.match(stopped.stdout, /"some-failed".*"unknown-sensor"/s);
+  await folder.writeSensors(["pot-1", "pot-2", "pot-3"]);
+  await folder.writePartners("partners: 7\n...\n");
+  const refused = await once();
+  assert.equal(refused.code, 2, refused.stderr);
+  await folder.writePartners(partnersYaml);
+  const done = await once();
+  assert.equal(done.code, 0, done.stderr);
+  assert.equal(JSON.parse(done.stdout).published, 4);
+  const again = await once();
+  assert.deepEqual([again.code, JSON.parse(again.stdout).published], [0, 0]);
+});
+
+test("start: what arrives is published by itself, and a partner fetches it, from one process", async (t) => {
+  const world = await openOperatorWorld(t);
+  const day = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
+  await newTokenKey(world.settings.tokenKeys, Date.now() - 86_400_000);
+  const partners = partnersYaml.replaceAll(
+    "signed: 2026-01-01, expires: 2027-12-31",
+    `signed: ${day(-9)}, expires: ${day(9)}`,
+  );
+  const folder = await siteFolder(t, world, partners);
+  const going = folder.start(["start"], everySecond);
+  await until(() => going.stdout().includes("\n"), "it serves");
+  const said: { port: number; tick: string } = JSON.parse(going.stdout());
+  assert.equal(said.tick, "* * * * * *");
+  const { token }: { token: string } = JSON.parse((await folder.run(["token", "twcert"])).stdout);
+  const get = (path: string) =>
+    fetch(`http://127.0.0.1:${said.port}${path}`, { headers: { Authorization: `Bearer ${token}` } });
+  const publications = async () => {
+    const answer = await get("/v1/feeds/spam-sources/publications");
+    assert.equal(answer.status, 200, `${await answer.clone().text()} ${going.stderr()}`);
+    const page: { publications?: readonly { sequence: number }[] } = JSON.parse(await answer.text());
+    return page.publications ?? [];
+  };
+  assert.deepEqual(await publications(), []);
+  await world.ingest("pot-1", capturesOf("203.0.113.7", `${day(-2)}T01:00:00Z`, 3));
+  await until(async () => (await publications()).length > 0, "the partner sees it");
+  const ended = await going.end("SIGTERM");
+  assert.equal(ended.code, 0, ended.stderr);
+  assert.ok(ended.ms < 10_000, `${ended.ms} ms`);
+});
