@@ -45,6 +45,8 @@ export interface CliWorld {
   publishWorld(): Promise<PublishWorld>;
   /** A variable of the environment that holds a secret of a destination. */
   secret(variable: string): string | undefined;
+  /** All of the environment, for programs that are started. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** Has configuration and sensors read again when they are asked for next. */
   renew(): void;
   /** A line of progress for people at a terminal; nothing otherwise. */
@@ -114,6 +116,7 @@ export async function openWorld(
     marks,
     progress,
     secret: (variable) => env[variable],
+    environment: env,
     renew: () => {
       renewals += 1;
     },

@@ -21,12 +21,16 @@ export interface RunnerWorld {
   readonly deliveries: Pick<Deliveries, "look" | "idle" | "close">;
   /** Deletes what nothing needs any more. */
   sweep(): Promise<void>;
+  /** Is told how each tick ended. Throws nothing, and doesn't wait. */
+  readonly signals?: { ticked(tick: Tick): void; tickFailed(error: unknown): void };
   clock(): number;
   readonly log: Log;
 }
 
 /** What came of a tick. */
 export interface Tick {
+  /** When it began, in milliseconds. */
+  readonly began: number;
   readonly partners: readonly Partner[];
   readonly outcome: PublishOutcome;
 }
@@ -60,7 +64,20 @@ export class Runner {
 
   /** One tick. Deliveries go on after it. @throws what stops all of it; what stops one log alone is in the outcome. */
   async tick(): Promise<Tick> {
+    const { signals } = this.#world;
+    try {
+      const tick = await this.#tick();
+      signals?.ticked(tick);
+      return tick;
+    } catch (error) {
+      signals?.tickFailed(error);
+      throw error;
+    }
+  }
+
+  async #tick(): Promise<Tick> {
     const { deliveries, clock } = this.#world;
+    const began = clock();
     const world = await this.#world.publishWorld();
     deliveries.look(world.partners);
     const outcome = await publish(world);
@@ -70,7 +87,7 @@ export class Runner {
       await this.#world.sweep();
       this.#sweptAt = now;
     }
-    return { partners: world.partners, outcome };
+    return { began, partners: world.partners, outcome };
   }
 
   /** Lets nothing begin any more, and breaks off deliveries. */
