@@ -5,9 +5,6 @@ import type { Tell } from "../delivery/alert-book.ts";
 import { SpampotsError } from "../errors.ts";
 import { shownJson } from "../log.ts";
 
-/** Milliseconds after which the program is ended. */
-const timeLimit = 10_000;
-
 /** Characters of what it says on standard error that are kept for the log. */
 const mostSaid = 300;
 
@@ -16,8 +13,13 @@ const mostSaid = 300;
  * key may be among them.
  *
  * @param words the program and its arguments
+ * @param timeLimit milliseconds after which the program is ended, and all that it started
  */
-export function tellCommand(words: readonly string[], env: Readonly<Record<string, string | undefined>>): Tell {
+export function tellCommand(
+  words: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  timeLimit = 10_000,
+): Tell {
   const [program = "", ...args] = words;
   const given = Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("SPAMPOTS_")));
   return async (message, signal) => {

@@ -94,13 +94,13 @@ async function openRunner(world: CliWorld) {
     store,
     keyOf,
     ...(tell === undefined ? {} : { tell }),
-    deliveredTo: (lane) => deliveries.deliveredTo(lane),
+    marks: world.marks(),
     registry,
     readyLagHours: settings.run.readyLag,
     clock,
     log,
   });
-  const deliveries: Deliveries = new Deliveries({
+  const deliveries = new Deliveries({
     store,
     keyOf,
     secret: world.secret,
@@ -109,9 +109,9 @@ async function openRunner(world: CliWorld) {
     log,
     atOnce: settings.run.pushes,
     chance: Math.random,
-    onDelivered: (lane) => {
+    onDelivered: (lane, { manifest }) => {
       delivered.made += 1;
-      signals.delivered(lane);
+      signals.delivered(lane, manifest.sequence);
     },
     onFailed: (lane, _sequence, error) => {
       delivered.failed += 1;

@@ -4,6 +4,7 @@
  */
 import { SpampotsError } from "../errors.ts";
 import { identifier } from "../feed/feeds.ts";
+import { shownJson } from "../log.ts";
 import { sequenceName } from "../publication/log.ts";
 import type { Store } from "../store/store.ts";
 import { type Receipt, receiptSchema } from "./receipt.ts";
@@ -67,8 +68,9 @@ async function* lines(
       if (receipts.length === 0 || receipts.includes(undefined)) onUnreadable(key);
       for (const receipt of receipts) {
         if (receipt === undefined || receipt.at < since || receipt.at >= until) continue;
-        // A tab stands in no part: JSON escapes it, and no key has one.
-        yield [receipt.at, receipt.feed, sequenceName(receipt.sequence), JSON.stringify(receipt)].join("\t");
+        const order = [receipt.at, receipt.feed, sequenceName(receipt.sequence)];
+        // No tab or line break of any kind is left in a part.
+        yield [...order, JSON.stringify(receipt)].map(shownJson).join("\t");
       }
     }
   }

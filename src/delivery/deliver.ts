@@ -78,11 +78,6 @@ export class Deliveries {
     this.#begin();
   }
 
-  /** The newest publication that a lane is known to have delivered; `undefined` where nobody has looked yet. */
-  deliveredTo(lane: Lane): number | undefined {
-    return this.#lanes.get(laneName(lane))?.delivered;
-  }
-
   /** Settles once nothing is under way or waiting. */
   async idle(): Promise<void> {
     while (this.#busy > 0) await Promise.all([...this.#lanes.values()].map(({ task }) => task));

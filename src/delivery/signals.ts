@@ -9,6 +9,7 @@ import { type Destination, placeOf } from "../feed/destinations.ts";
 import type { Partner } from "../feed/partners.ts";
 import type { Log } from "../log.ts";
 import { hourMs } from "../model.ts";
+import { inLanes } from "../publication/lanes.ts";
 import type { Manifest } from "../publication/manifest.ts";
 import type { PartnerLog } from "../publication/plan.ts";
 import type { PublishOutcome } from "../publication/publish.ts";
@@ -20,7 +21,7 @@ import { type Lane, laneName } from "./progress.ts";
 import { RunMetrics } from "./run-metrics.ts";
 import type { Tick } from "./runner.ts";
 import { type LaneFacts, type LogFacts, statusOf } from "./status.ts";
-import { laneFacts } from "./status-read.ts";
+import { laneFacts, logsAtOnce, readNewest } from "./status-read.ts";
 
 /** What signals are made with. */
 export interface SignalsWorld {
@@ -28,8 +29,8 @@ export interface SignalsWorld {
   readonly keyOf: KeyFinder;
   /** Tells somebody of an alert; absent where nobody wants to know. */
   readonly tell?: Tell;
-  /** The newest publication that a lane is known to have delivered. */
-  deliveredTo(lane: Lane): number | undefined;
+  /** How far each log is known to go, beside the lake. */
+  readonly marks: Store;
   readonly registry: Registry;
   /** Hours after which what is due makes the runner not ready. */
   readonly readyLagHours: number;
@@ -51,8 +52,10 @@ export class Signals {
   readonly #stopping = new AbortController();
   /** Since when a log is stopped without a break, by its name. */
   readonly #stoppedSince = new Map<string, number>();
-  /** The newest manifest that was seen of a log. */
-  readonly #tips = new Map<string, Manifest>();
+  /** The newest manifest that was seen of a log: undefined for an empty one. */
+  readonly #tips = new Map<string, Manifest | undefined>();
+  /** The newest publication that a lane is known to have delivered. */
+  readonly #delivered = new Map<string, number>();
   #logs: readonly LogFacts[] = [];
   #failingSince: number | undefined;
   /** When the last tick that got through ended; at first, when this process began. */
@@ -92,7 +95,8 @@ export class Signals {
   }
 
   /** A destination took a publication. */
-  delivered(lane: Lane): void {
+  delivered(lane: Lane, sequence: number): void {
+    this.#delivered.set(laneName(lane), sequence);
     this.#metrics.deliveries.inc({ ...lane });
   }
 
@@ -158,34 +162,66 @@ export class Signals {
   }
 
   async #facts({ partners, outcome }: Tick): Promise<LogFacts[]> {
-    const now = this.#world.clock();
-    const looked = new Map(outcome.looked.map((entry) => [logName(entry), entry]));
+    for (const { partner, manifest } of outcome.published) this.#tips.set(`${partner}/${manifest.feed}`, manifest);
     const failures = new Map<string, unknown>(
       outcome.failures.map((failure) => [`${failure.partner}/${failure.feed}`, failure.error]),
     );
-    const logs: PartnerLog[] = partners.flatMap((partner) =>
+    const logs = partners.flatMap((partner) =>
       partner.subscriptions.map((subscription) => ({ partner, subscription })),
     );
-    const facts: LogFacts[] = [];
-    for (const log of logs) {
-      const name = logName(log);
-      const found = looked.get(name);
-      if (found?.tip !== undefined) this.#tips.set(name, found.tip.manifest);
-      const tip = this.#tips.get(name);
-      const error = failures.get(name);
-      if (error === undefined) this.#stoppedSince.delete(name);
-      else if (!this.#stoppedSince.has(name)) this.#stoppedSince.set(name, now);
-      const code = isError(error) ? error.code : "internal";
-      facts.push({
-        ...log,
-        ...(tip === undefined ? {} : { tip }),
-        ...(error === undefined ? {} : { stopped: { code, since: this.#stoppedSince.get(name) ?? now } }),
-        due: stillDue(found?.due ?? [], log, outcome),
-        lanes: await this.#lanes(log, tip),
-        late: 0,
-      });
+    const facts = new Map<PartnerLog, LogFacts>();
+    await inLanes(logsAtOnce, async (lanes) => {
+      for (const log of logs) {
+        await lanes(async () => {
+          facts.set(log, await this.#logFacts(log, failures.get(logName(log))));
+        });
+      }
+    });
+    return logs.flatMap((log) => facts.get(log) ?? []);
+  }
+
+  /** @param error what stopped the log in this tick */
+  async #logFacts(log: PartnerLog, error: unknown): Promise<LogFacts> {
+    const tip = await this.#tip(log);
+    return {
+      ...log,
+      ...(tip === undefined ? {} : { tip }),
+      ...this.#stopped(logName(log), error),
+      due: [],
+      lanes: await this.#lanes(log, tip),
+      late: 0,
+    };
+  }
+
+  #stopped(name: string, error: unknown): Pick<LogFacts, "stopped"> {
+    if (error === undefined) {
+      this.#stoppedSince.delete(name);
+      return {};
     }
-    return facts;
+    const since = this.#stoppedSince.get(name) ?? this.#world.clock();
+    this.#stoppedSince.set(name, since);
+    return { stopped: { code: isError(error) ? error.code : "internal", since } };
+  }
+
+  /** The newest publication as far as known: read once, and again where it should have been followed by now. */
+  async #tip(log: PartnerLog): Promise<Manifest | undefined> {
+    const name = logName(log);
+    const known = this.#tips.get(name);
+    const { dueSince } = statusOf(
+      { ...log, ...(known && { tip: known }), due: [], lanes: [], late: 0 },
+      this.#world.clock(),
+    );
+    if (known !== undefined && dueSince === undefined) return known;
+    try {
+      const { store, marks, keyOf } = this.#world;
+      const place = { store, marks, keyOf };
+      const tip = await readNewest(place, log.partner.id, log.subscription.feed.id, known?.sequence);
+      if (tip !== undefined) this.#tips.set(name, tip.manifest);
+    } catch (error) {
+      // What is wrong with a log is for publishing to find.
+      this.#world.log.debug({ log: name, err: error }, "the newest publication can't be read");
+    }
+    return this.#tips.get(name);
   }
 
   async #lanes({ partner, subscription }: PartnerLog, tip: Manifest | undefined): Promise<LaneFacts[]> {
@@ -197,16 +233,18 @@ export class Signals {
 
   /** The store is asked only where the destination isn't known to have everything. */
   async #lane(partner: Partner, feed: string, destination: Destination, tip: Manifest | undefined): Promise<LaneFacts> {
-    const { store, keyOf, deliveredTo } = this.#world;
+    const { store, keyOf, log } = this.#world;
     const lane = { partner: partner.id, feed, destination: destination.name };
-    const delivered = deliveredTo(lane);
-    if (tip === undefined || (delivered !== undefined && delivered >= tip.sequence))
-      return { destination: destination.name, to: placeOf(destination), delivered: delivered ?? 0 };
+    const delivered = this.#delivered.get(laneName(lane)) ?? 0;
+    const known = { destination: destination.name, to: placeOf(destination), delivered };
+    if (tip === undefined || delivered >= tip.sequence) return known;
     try {
-      return await laneFacts({ store, keyOf, partner, feed, destination, tip });
+      const facts = await laneFacts({ store, keyOf, partner, feed, destination, tip });
+      this.#delivered.set(laneName(lane), facts.delivered);
+      return facts;
     } catch (error) {
-      this.#world.log.error({ ...lane, lane: laneName(lane), err: error }, "how far a destination is can't be read");
-      return { destination: destination.name, to: placeOf(destination), delivered: delivered ?? 0 };
+      log.error({ ...lane, err: error }, "how far a destination is can't be read");
+      return known;
     }
   }
 
@@ -224,13 +262,3 @@ export class Signals {
 }
 
 const logName = ({ partner, subscription }: PartnerLog) => `${partner.id}/${subscription.feed.id}`;
-
-/** Of what was due when the tick began, what it didn't publish. */
-function stillDue(due: LogFacts["due"], { partner, subscription }: PartnerLog, { published }: PublishOutcome) {
-  const done = new Set(
-    published
-      .filter((entry) => entry.partner === partner.id && entry.manifest.feed === subscription.feed.id)
-      .map(({ manifest }) => manifest.period.id),
-  );
-  return due.filter(({ period }) => !done.has(period.id));
-}

@@ -11,7 +11,7 @@ import { createInterface } from "node:readline";
 const pieceChars = 32_000_000;
 
 /**
- * The lines in ascending order of their UTF-16 code units. None holds a line break. The folder is made where more than a piece is
+ * The lines in ascending order of their UTF-16 code units. None holds a line break, those of Unicode neither. The folder is made where more than a piece is
  * needed, and removed when the iteration ends, however it does.
  */
 export async function* sortedLines(

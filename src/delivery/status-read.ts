@@ -4,7 +4,7 @@
  */
 import { isError } from "../errors.ts";
 import { type Destination, placeOf } from "../feed/destinations.ts";
-import { due, type LakeState } from "../feed/due.ts";
+import { type DueContext, due, type LakeState } from "../feed/due.ts";
 import type { Partner, Subscription } from "../feed/partners.ts";
 import { refuseForeign } from "../publication/behind.ts";
 import { logStateOf } from "../publication/compose.ts";
@@ -26,6 +26,8 @@ export interface StatusWorld {
   readonly marks: Store;
   readonly keyOf: KeyFinder;
   readonly lake: LakeState;
+  /** Batches that concern a log and came when their periods could be revised no more. */
+  late?(log: DueContext): number;
   /** Milliseconds. */
   readonly now: number;
 }
@@ -34,7 +36,7 @@ export interface StatusWorld {
 export const noLake: LakeState = { batches: [], excluded: new Set(), earliest: undefined };
 
 /** Logs that are read at the same time. */
-const logsAtOnce = 16;
+export const logsAtOnce = 16;
 
 /** Facts of each log, in the order given. @throws what the store throws; what is wrong with one log is in its facts. */
 export async function readFacts(world: StatusWorld, logs: readonly PartnerLog[]): Promise<LogFacts[]> {
@@ -50,20 +52,22 @@ async function readLog(world: StatusWorld, { partner, subscription }: PartnerLog
   const feed = subscription.feed.id;
   const none = { partner, subscription, due: [], lanes: [], late: 0 };
   try {
-    const tip = await readTipOf(world, partner.id, feed);
+    const tip = await readNewest(world, partner.id, feed);
     const newest =
       tip && (await newestOf(store.under(feedPrefix(partner.id, feed)), subscription, tip.manifest, keyOf));
     const lanes: LaneFacts[] = [];
     for (const destination of subscription.destinations) {
       lanes.push(await laneFacts({ store, keyOf, partner, feed, destination, tip: tip?.manifest }));
     }
+    const context: DueContext = { partner, subscription, log: logStateOf(tip), lake, now };
     const taken = tip && (await newestTaken(store, partner.id, feed, tip.manifest.sequence));
     return {
       ...none,
       ...(tip === undefined ? {} : { tip: tip.manifest }),
       ...(newest === undefined ? {} : { newest }),
-      due: due({ partner, subscription, log: logStateOf(tip), lake, now }),
+      due: due(context),
       lanes,
+      late: world.late?.(context) ?? 0,
       ...(taken === undefined ? {} : { taken }),
     };
   } catch (error) {
@@ -73,11 +77,20 @@ async function readLog(world: StatusWorld, { partner, subscription }: PartnerLog
   }
 }
 
-/** The newest publication, found from where the log is known to go. @throws SpampotsError as `readOwnTip`. */
-async function readTipOf({ store, marks, keyOf }: StatusWorld, partner: string, feed: string) {
+/**
+ * The newest publication, found from where the log is known to go: its mark, or the sequence given.
+ *
+ * @throws SpampotsError `log-behind`, `verify-failed`, `bad-manifest`.
+ */
+export async function readNewest(
+  { store, marks, keyOf }: Pick<StatusWorld, "store" | "marks" | "keyOf">,
+  partner: string,
+  feed: string,
+  known?: number,
+): Promise<Publication | undefined> {
   const place = store.under(feedPrefix(partner, feed));
   const mark = await readMark(marks, partner, feed);
-  const tip: Publication | undefined = await readTip(place, keyOf, mark === undefined ? 0 : Number(mark.slice(0, 8)));
+  const tip = await readTip(place, keyOf, known ?? (mark === undefined ? 0 : Number(mark.slice(0, 8))));
   checkMark(mark, tip, place);
   if (tip !== undefined) refuseForeign(tip, partner, feed, place);
   return tip;

@@ -68,19 +68,11 @@ export interface Published {
   readonly manifest: Manifest;
 }
 
-/** A log that was looked at: its newest publication as the run left it, and what of it was due when the run began. */
-export interface LookedAt extends PartnerLog {
-  readonly tip: Publication | undefined;
-  readonly due: readonly Due[];
-}
-
 export interface PublishOutcome {
   readonly published: readonly Published[];
   readonly failures: readonly Failure[];
   /** Logs that another publisher was writing; what was due there is its business now. */
   readonly contested: number;
-  /** Those of partners in force that could be read. */
-  readonly looked: readonly LookedAt[];
 }
 
 /**
@@ -110,7 +102,6 @@ class PublishRun implements PublishOutcome {
   readonly #state: LakeState;
   readonly #dry: boolean;
   readonly #tips = new Map<string, Publication | undefined>();
-  readonly #due = new Map<PartnerLog, readonly Due[]>();
   readonly #announced = new Set<string>();
   /** The store's own chain: looked at once a run. */
   #announcedToAll: Promise<number> | undefined;
@@ -123,15 +114,6 @@ class PublishRun implements PublishOutcome {
     this.#world = world;
     this.#state = state;
     this.#dry = dry;
-  }
-
-  get looked(): readonly LookedAt[] {
-    return [...this.#due].map(([{ partner, subscription }, found]) => ({
-      partner,
-      subscription,
-      tip: this.#tips.get(logName(partner.id, subscription.feed.id)),
-      due: found,
-    }));
   }
 
   async plan(logs: readonly PartnerLog[], selected: Selected): Promise<void> {
@@ -150,8 +132,7 @@ class PublishRun implements PublishOutcome {
   }
 
   /** What of one log is due. Never rejects: what fails here stops this log alone. */
-  async #planLog(planning: PartnerLog, selected: Selected, now: number): Promise<readonly Planned[]> {
-    const { partner, subscription } = planning;
+  async #planLog({ partner, subscription }: PartnerLog, selected: Selected, now: number): Promise<readonly Planned[]> {
     const { store, keyring, marks } = this.#world;
     const { feed } = subscription;
     if (this.#isAway() || !inForce(partner, now)) return [];
@@ -163,7 +144,6 @@ class PublishRun implements PublishOutcome {
       this.#tips.set(logName(partner.id, feed.id), tip);
       const context = { partner, subscription, log: logStateOf(tip), lake: this.#state, now };
       const found = due(context);
-      this.#due.set(planning, found);
       const keyOf = (kid: string) => keyring.keys.find((key) => key.kid === kid);
       const again = selected.again ? await dueAgain(context, found, { store: place, tip, keyOf }) : [];
       const planned = [
