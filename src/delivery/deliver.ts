@@ -3,7 +3,7 @@
  * destination took it. Progress is in the store (`progress.ts`), pauses after failures are in memory. One lane, a feed of a
  * partner on its way to one destination, is one task at a time; lanes don't wait for each other.
  */
-import { SpampotsError } from "../errors.ts";
+import { isError, SpampotsError } from "../errors.ts";
 import { type Destination, placeOf } from "../feed/destinations.ts";
 import type { Partner } from "../feed/partners.ts";
 import { secondsInstant } from "../feed/period.ts";
@@ -162,7 +162,8 @@ export class Deliveries {
       state.failures += 1;
       state.notBefore = clock() + pauseAfter(error, state.failures, chance());
       this.#world.onFailed?.(lane, sequence, error);
-      log.error({ ...lane, sequence, failures: state.failures, err: error }, "not delivered");
+      const code = isError(error) ? error.code : "internal";
+      log.error({ ...lane, sequence, failures: state.failures, code, err: error }, "not delivered");
       await noteAttempt(store, lane, sequence, { error, now: clock() }).catch((cause: unknown) =>
         log.error({ ...lane, err: cause }, "a failed delivery can't be noted"),
       );
