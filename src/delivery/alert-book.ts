@@ -84,7 +84,10 @@ export class AlertBook {
   /** Once: what is standing from before this process. */
   async #readAll(): Promise<void> {
     if (this.#read) return;
-    for await (const [name, entry] of this.#entries("alerts/")) this.#known.set(name, entry);
+    const read = new Map<string, Entry>();
+    for await (const [name, entry] of this.#entries("alerts/")) read.set(name, entry);
+    // What was told while the store was away is newer.
+    for (const [name, entry] of read) if (!this.#known.has(name)) this.#known.set(name, entry);
     this.#read = true;
   }
 

@@ -20,6 +20,16 @@ export interface BookSelection {
   readonly until?: string;
 }
 
+/** What a book is read with. */
+export interface BookReading {
+  /** For what doesn't fit into memory; removed afterwards. */
+  readonly folder: string;
+  /** Called with the key of an object in which a line is no receipt. */
+  readonly onUnreadable: (key: string) => void;
+  /** Characters that are kept in memory, where not as many as usual. */
+  readonly most?: number;
+}
+
 /** Objects that are read at the same time. */
 const objectsAtOnce = 16;
 
@@ -27,17 +37,15 @@ const objectsAtOnce = 16;
  * Receipts by time, then feed and sequence; in memory that doesn't grow with the book.
  *
  * @param store the whole store.
- * @param folder for what doesn't fit into memory; removed afterwards.
- * @param onUnreadable called with the key of an object in which a line is no receipt.
  * @throws SpampotsError `not-found` where nothing was ever published for, or handed to, such a partner.
  */
 export async function* receiptBook(
   store: Store,
   selection: BookSelection,
-  { folder, onUnreadable }: { readonly folder: string; readonly onUnreadable: (key: string) => void },
+  { folder, onUnreadable, most }: BookReading,
 ): AsyncGenerator<Receipt> {
   await checkKnown(store, selection.partner);
-  for await (const line of sortedLines(lines(store, selection, onUnreadable), folder))
+  for await (const line of sortedLines(lines(store, selection, onUnreadable), folder, most))
     yield JSON.parse(line.slice(line.lastIndexOf("\t") + 1));
 }
 

@@ -99,7 +99,7 @@ export function statusOf(facts: LogFacts, now: number): LogStatus {
   const nextDue = nextDueOf(facts, period, now);
   const dueSince = dueSinceOf(facts, period === undefined ? undefined : nextDue, now);
   const lanes = facts.lanes.map((lane) => laneStatus(lane, tip, now));
-  const rows = newest?.kind === "publication" ? rowsOf(newest) : undefined;
+  const rows = newest && rowsOf(newest);
   return {
     partner: partner.id,
     feed: subscription.feed.id,
@@ -125,7 +125,7 @@ export function newestPeriod({ every }: Pick<Subscription, "every">, tip: Manife
   return ends.length === 0 ? undefined : periodAt(every, Math.max(...ends) - 1);
 }
 
-/** Rows as a feed counts them; a summary has sources. */
+/** Rows as a feed counts them; a summary has sources, a withdrawal none. */
 function rowsOf({ counts }: Manifest): number | undefined {
   return counts.rows ?? counts.sources;
 }

@@ -101,10 +101,12 @@ const settle = (book: AlertBook, ...alerts: Alert[]) => book.settle(alerts, aler
 
 test("several runners, started again and again, tell once; its end once, and once more when it recurs", async (t) => {
   const { hook, open } = await openBooks(t);
-  const [one, two] = [open(), open()];
+  const [one, two, slow] = [open(), open(), open()];
+  await settle(slow);
   await Promise.all([settle(one, anAlert()), settle(two, anAlert())]);
   await settle(one, anAlert());
   await settle(open(), anAlert());
+  await settle(slow, anAlert());
   assert.deepEqual(hook.states(), ["overdue firing"]);
   assert.deepEqual(
     [hook.told[0]?.at, hook.told[0]?.partner, hook.told[0]?.text],
@@ -184,8 +186,12 @@ test("with the store away, that is told all the same, once for each process, and
       return target[name];
     },
   });
-  const book = open(away);
   const alert = anAlert({ kind: "tick-failing", subject: "all" });
+  const before = open();
+  await settle(before, alert);
+  await settle(before);
+  hook.told.length = 0;
+  const book = open(away);
   await settle(book, alert);
   await settle(book, alert);
   assert.deepEqual(hook.states(), ["tick-failing firing"]);

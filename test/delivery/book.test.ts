@@ -64,12 +64,12 @@ async function openBook(t: Parameters<typeof temporaryFolder>[0]) {
   const root = await temporaryFolder(t);
   const store: Store = openDiskStore(join(root, "store"));
   const unreadable: string[] = [];
-  const read = (selection: Partial<BookSelection> = {}) =>
+  const read = (selection: Partial<BookSelection> = {}, most = 1_000_000) =>
     all(
       receiptBook(
         store,
         { partner: "twcert", ...selection },
-        { folder: join(root, "sort"), onUnreadable: (key) => unreadable.push(key) },
+        { folder: join(root, "sort"), onUnreadable: (key) => unreadable.push(key), most },
       ),
     );
   const journal = await ReceiptJournal.open(join(root, "receipts"), store);
@@ -117,6 +117,8 @@ test("what is no receipt, or one of another feed, is told, and the rest is there
   const odd = pulled("2026-11-16T06:00:02Z", { token: 'a\u2028b\t"\u001b' });
   await put("00000001-d.jsonl", good, odd);
   assert.deepEqual(await read(), [good, good, good, odd]);
+  unreadable.length = 0;
+  assert.deepEqual(await read({}, 10), [good, good, good, odd]);
   assert.deepEqual(
     unreadable.map((key) => key.slice(-7)),
     ["a.jsonl", "b.jsonl", "c.jsonl"],

@@ -68,6 +68,8 @@ test("nothing is due, and nothing overdue, while the MoU isn't in force", () => 
   const later = testNow + 30 * dayMs;
   assert.deepEqual(kinds(factsOf({}, { suspended: true }), later), ["mou-suspended"]);
   assert.equal(statusOf(factsOf({}, { suspended: true }), later).nextDue, undefined);
+  // Suspended since the lake was asked.
+  assert.equal(statusOf(factsOf({ due: [{ period: week }] }, { suspended: true }), later).dueSince, undefined);
   assert.deepEqual(kinds(factsOf({}, { expires: "2026-11-20" }), later), ["mou-not-in-force"]);
   assert.deepEqual(kinds(factsOf({}, { signed: "2026-12-31" }), testNow), ["mou-not-in-force"]);
 });
@@ -154,6 +156,15 @@ function counted(store: Store): { readonly store: Store; asked: number } {
   counter.store = wrap(store);
   return counter;
 }
+
+test("a partner who took nothing for long costs a few looks", async (t) => {
+  const store = openDiskStore(await temporaryFolder(t));
+  for (let sequence = 1; sequence <= 300; sequence += 1)
+    await store.putOnce(`receipts/a/f/${sequenceName(sequence)}-20261101T060000Z-0.jsonl`, new Uint8Array());
+  const counter = counted(store);
+  assert.equal((await newestTaken(counter.store, "a", "f", 900))?.sequence, 300);
+  assert.ok(counter.asked <= 20, String(counter.asked));
+});
 
 test("what is read of a log doesn't grow with it, and says how destinations stand", async (t) => {
   const { partner } = factsOf();
