@@ -50,8 +50,8 @@ export class Signals {
   readonly #metrics: RunMetrics;
   readonly #book: AlertBook | undefined;
   readonly #stopping = new AbortController();
-  /** Since when a log is stopped without a break, by its name. */
-  readonly #stoppedSince = new Map<string, number>();
+  /** Why a log is stopped, and since when without a break, by its name. */
+  readonly #stopped = new Map<string, { readonly code: string; readonly since: number }>();
   /** The newest manifest that was seen of a log: undefined for an empty one. */
   readonly #tips = new Map<string, Manifest | undefined>();
   /** The newest publication that a lane is known to have delivered. */
@@ -102,7 +102,7 @@ export class Signals {
 
   /** A destination didn't. */
   deliveryFailed(lane: Lane, error: unknown): void {
-    this.#metrics.deliveryFailures.inc({ ...lane, code: isError(error) ? error.code : "internal" });
+    this.#metrics.deliveryFailures.inc({ ...lane, code: codeOf(error) });
     this.#countStore(error);
   }
 
@@ -163,9 +163,7 @@ export class Signals {
 
   async #facts({ partners, outcome }: Tick): Promise<LogFacts[]> {
     for (const { partner, manifest } of outcome.published) this.#tips.set(`${partner}/${manifest.feed}`, manifest);
-    const failures = new Map<string, unknown>(
-      outcome.failures.map((failure) => [`${failure.partner}/${failure.feed}`, failure.error]),
-    );
+    this.#noteFailures(outcome);
     const logs = partners.flatMap((partner) =>
       partner.subscriptions.map((subscription) => ({ partner, subscription })),
     );
@@ -173,34 +171,36 @@ export class Signals {
     await inLanes(logsAtOnce, async (lanes) => {
       for (const log of logs) {
         await lanes(async () => {
-          facts.set(log, await this.#logFacts(log, failures.get(logName(log))));
+          facts.set(log, await this.#logFacts(log));
         });
       }
     });
     return logs.flatMap((log) => facts.get(log) ?? []);
   }
 
-  /** @param error what stopped the log in this tick */
-  async #logFacts(log: PartnerLog, error: unknown): Promise<LogFacts> {
+  async #logFacts(log: PartnerLog): Promise<LogFacts> {
     const tip = await this.#tip(log);
+    const stopped = this.#stopped.get(logName(log));
     return {
       ...log,
       ...(tip === undefined ? {} : { tip }),
-      ...this.#stopped(logName(log), error),
+      ...(stopped === undefined ? {} : { stopped }),
       due: [],
       lanes: await this.#lanes(log, tip),
       late: 0,
     };
   }
 
-  #stopped(name: string, error: unknown): Pick<LogFacts, "stopped"> {
-    if (error === undefined) {
-      this.#stoppedSince.delete(name);
-      return {};
+  /** Notes what stopped logs. In a tick in which the store is away not all logs are asked: those stay as they were. */
+  #noteFailures({ failures }: PublishOutcome): void {
+    const now = this.#world.clock();
+    const names = new Set(failures.map(({ partner, feed }) => `${partner}/${feed}`));
+    const away = failures.some(({ error }) => isError(error, "store-unavailable"));
+    for (const name of [...this.#stopped.keys()]) if (!away && !names.has(name)) this.#stopped.delete(name);
+    for (const { partner, feed, error } of failures) {
+      const since = this.#stopped.get(`${partner}/${feed}`)?.since ?? now;
+      this.#stopped.set(`${partner}/${feed}`, { code: codeOf(error), since });
     }
-    const since = this.#stoppedSince.get(name) ?? this.#world.clock();
-    this.#stoppedSince.set(name, since);
-    return { stopped: { code: isError(error) ? error.code : "internal", since } };
   }
 
   /** The newest publication as far as known: read once, and again where it should have been followed by now. */
@@ -251,7 +251,7 @@ export class Signals {
   #count({ published, failures }: PublishOutcome): void {
     for (const { manifest } of published) this.#metrics.published(manifest);
     for (const { partner, feed, error } of failures) {
-      this.#metrics.publishFailures.inc({ partner, feed, code: isError(error) ? error.code : "internal" });
+      this.#metrics.publishFailures.inc({ partner, feed, code: codeOf(error) });
       this.#countStore(error);
     }
   }
@@ -260,5 +260,7 @@ export class Signals {
     if (isError(error, "store-unavailable") || isError(error, "store-denied")) this.#metrics.storeUnavailable.inc();
   }
 }
+
+const codeOf = (error: unknown) => (isError(error) ? error.code : "internal");
 
 const logName = ({ partner, subscription }: PartnerLog) => `${partner.id}/${subscription.feed.id}`;

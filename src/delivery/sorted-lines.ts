@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 /** Characters that are sorted at once, in memory. */
-const pieceChars = 32_000_000;
+const pieceChars = 8_000_000;
 
 /**
  * The lines in ascending order of their UTF-16 code units. None holds a line break, those of Unicode neither. The folder is made where more than a piece is
