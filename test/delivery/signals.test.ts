@@ -106,10 +106,12 @@ test("how long a destination has failed is known to a runner that was only now s
   await publish(issuer, { now: testNow - 2 * hourMs });
   const error = new SpampotsError("delivery-failed", "It failed.", { reason: "a\u202eb" });
   await noteAttempt(issuer.store, lane, 1, { error, now: testNow - 90 * 60_000 });
+  const refused = new SpampotsError("delivery-refused", "It refused.");
+  await noteAttempt(issuer.store, lane, 1, { error: refused, now: testNow - hourMs });
   const labels = 'partner="twcert",feed="spam-sources",destination="webhook"';
   await tick(testNow);
   assert.deepEqual(states(), ["delivery-failing firing"]);
-  assert.equal(told[0]?.since, "2026-11-16T04:30:00Z");
+  assert.deepEqual([told[0]?.since, told[0]?.code], ["2026-11-16T04:30:00Z", "delivery-refused"]);
   assert.equal(await value("spampots_delivery_behind", labels), 2);
   assert.equal(await value("spampots_delivery_age_seconds", labels), 3 * 3600);
   signals.deliveryFailed(lane, error);
@@ -155,7 +157,7 @@ test("a log that is stopped, a tick that fails, a store that is away: counted, t
     await signals.idle();
   };
   await failed(away, testNow + 4 * hourMs);
-  await failed(away, testNow + 5 * hourMs);
+  await failed(new SpampotsError("store-denied", "It lets us not in."), testNow + 5 * hourMs);
   await failed(new SpampotsError("bad-configuration", "It is broken."), testNow + 5 * hourMs);
   await tick(testNow + 6 * hourMs);
   assert.deepEqual(states().slice(4), [
