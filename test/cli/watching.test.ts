@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parse } from "csv-parse/sync";
 import { tellCommand } from "../../src/cli/alert-command.ts";
 import { openInbox, openPushedSite, publishedDay } from "../delivery/pushed-site.ts";
+import type { Ending } from "../pipeline.ts";
 import { temporaryFolder } from "../publication/issuer.ts";
 
 const project = join(import.meta.dirname, "../..");
@@ -209,7 +210,17 @@ async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
   throw new Error("it didn't come");
 }
 
-async function started(t: TestContext, env: NodeJS.ProcessEnv, now: string, command: string) {
+/** Takes what is to be done at the end, and does the last of it first: processes end before their folder is removed. */
+function lastFirst(t: Pick<TestContext, "after">): Ending {
+  const ends: (() => unknown)[] = [];
+  t.after(async () => {
+    for (const end of ends.reverse()) await end();
+  });
+  return { after: (end) => ends.push(end) };
+}
+
+/** Starts a command that goes on; the function given back ends it. */
+async function started(t: Ending, env: NodeJS.ProcessEnv, now: string, command: string) {
   const child = spawn(process.execPath, ["bin/spampots.js", "--now", now, command], {
     cwd: project,
     env,
@@ -224,7 +235,8 @@ async function started(t: TestContext, env: NodeJS.ProcessEnv, now: string, comm
   return stop;
 }
 
-test("metrics and readiness of a runner, and of a runner that serves", async (t) => {
+test("metrics and readiness of a runner, and of a runner that serves", async (context) => {
+  const t = lastFirst(context);
   const port = await freePort();
   const site = await openPushedSite(t, { SPAMPOTS_METRICS_LISTEN: `127.0.0.1:${port}` });
   await publishedDay(site);
