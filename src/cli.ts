@@ -19,11 +19,11 @@ const commands: Readonly<Record<string, () => Promise<Addition>>> = {
   ingest: async () => (await import("./cli/ingest.ts")).ingestCommand,
   publish: async () => (await import("./cli/publish.ts")).publishCommand,
   verify: async () => (await import("./cli/verify.ts")).verifyCommand,
-  run: async () => (await import("./cli/start.ts")).startCommand,
+  run: async () => (await import("./cli/start.ts")).runCommand,
   start: async () => (await import("./cli/start.ts")).startCommand,
   status: async () => (await import("./cli/status.ts")).statusCommand,
   deliveries: async () => (await import("./cli/deliveries.ts")).deliveriesCommand,
-  deliver: async () => (await import("./cli/deliveries.ts")).deliveriesCommand,
+  deliver: async () => (await import("./cli/deliveries.ts")).deliverCommand,
   receipts: async () => (await import("./cli/receipts.ts")).receiptsCommand,
   serve: async () => (await import("./cli/serve.ts")).serveCommand,
   token: async () => (await import("./cli/token.ts")).tokenCommand,
@@ -70,8 +70,7 @@ export async function spampots(env: Environment, args: readonly string[] = []): 
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : errorTable["bad-argument"].exit));
   const run = runner(env);
   const additions = await Promise.all(meant(args).map((load) => load()));
-  // Two commands may be added by one.
-  for (const add of new Set(additions)) add(program, run, env);
+  for (const add of additions) add(program, run, env);
   return program;
 }
 

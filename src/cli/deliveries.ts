@@ -31,6 +31,9 @@ export function deliveriesCommand(program: Command, run: Run): void {
     .option("--destination <name>", "destinations of this name alone")
     .option("--failed", "those alone that don't take what they are brought")
     .action(run(showDeliveries));
+}
+
+export function deliverCommand(program: Command, run: Run): void {
   program
     .command("deliver")
     .description("Bring destinations now what they don't have yet. A runner at work meanwhile does no harm.")

@@ -10,7 +10,7 @@ import type { Run } from "./run.ts";
 import { count, say, sayJson } from "./say.ts";
 import type { CliWorld } from "./world.ts";
 
-export function startCommand(program: Command, run: Run): void {
+export function runCommand(program: Command, run: Run): void {
   program
     .command("run")
     .description(
@@ -18,6 +18,9 @@ export function startCommand(program: Command, run: Run): void {
     )
     .option("--once", "one tick, until all that can be delivered is; for cron")
     .action(run((world: CliWorld, { once }: { once?: boolean }) => (once ? runOnce(world) : runOn(world))));
+}
+
+export function startCommand(program: Command, run: Run): void {
   program
     .command("start")
     .description("`run` and `serve` in one process: all that a small site needs.")
