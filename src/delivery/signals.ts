@@ -57,6 +57,8 @@ export class Signals {
   /** The newest publication that a lane is known to have delivered. */
   readonly #delivered = new Map<string, number>();
   #logs: readonly LogFacts[] = [];
+  /** When the first of all periods that aren't published is due, or was. */
+  #dueFrom = Number.POSITIVE_INFINITY;
   #failingSince: number | undefined;
   /** When the last tick that got through ended; at first, when this process began. */
   #tickedAt: number;
@@ -114,7 +116,7 @@ export class Signals {
     const now = this.#world.clock();
     const most = this.#world.readyLagHours * hourMs;
     if (now - this.#tickedAt > most) return false;
-    return this.#logs.every((facts) => now - (statusOf(facts, now).dueSince ?? now) <= most);
+    return now - this.#dueFrom <= most;
   }
 
   /** Settles once what followed from the last tick is done. */
@@ -145,6 +147,7 @@ export class Signals {
     this.#looking ??= this.#facts(tick)
       .then((logs) => {
         this.#logs = logs;
+        this.#dueFrom = dueFrom(logs, this.#world.clock());
         this.#settle(logAlerts(logs, this.#world.clock()), alertKinds);
       })
       .catch((error: unknown) => this.#world.log.error({ err: error }, "how things stand can't be told"))
@@ -259,6 +262,15 @@ export class Signals {
   #countStore(error: unknown): void {
     if (isError(error, "store-unavailable") || isError(error, "store-denied")) this.#metrics.storeUnavailable.inc();
   }
+}
+
+/** Asked once a tick, since anyone may ask whether we are ready. */
+function dueFrom(logs: readonly LogFacts[], now: number): number {
+  return logs.reduce((first, facts) => {
+    const { period, dueSince, nextDue } = statusOf(facts, now);
+    const due = dueSince ?? (period === undefined ? undefined : nextDue);
+    return Math.min(first, due ?? Number.POSITIVE_INFINITY);
+  }, Number.POSITIVE_INFINITY);
 }
 
 const codeOf = (error: unknown) => (isError(error) ? error.code : "internal");
