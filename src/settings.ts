@@ -115,6 +115,17 @@ export const settingRows: readonly SettingRow[] = [
     fallback: "false",
     meaning: "Whether destinations on this machine are allowed, by http too: true or false. For trials.",
   },
+  {
+    name: "SPAMPOTS_ALERT",
+    fallback: "none",
+    meaning:
+      "Who is told of what needs a person: an https URL (POST of JSON), or a program and its arguments, run without a shell (JSON on its standard input).",
+  },
+  {
+    name: "SPAMPOTS_READY_LAG",
+    fallback: "24",
+    meaning: "Hours that something may be due, or that nothing was looked at, before `run` and `start` are not ready.",
+  },
   { name: "SPAMPOTS_RETAIN_RAW", fallback: "90", meaning: "Days that ingested spool files are kept in done/." },
   { name: "SPAMPOTS_RETAIN_LAKE", fallback: "400", meaning: "Days that captures are kept in the lake." },
   {
@@ -157,6 +168,10 @@ export interface RunSettings {
   readonly tick: string;
   readonly pushes: number;
   readonly pushLoopback: boolean;
+  /** A URL, or a program and its arguments. */
+  readonly alert?: { readonly url: string } | { readonly command: readonly string[] };
+  /** Hours. */
+  readonly readyLag: number;
 }
 
 /** What the environment says, frozen. Folders are absolute. */
@@ -270,6 +285,8 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
       tick: readTick(text("SPAMPOTS_TICK") ?? "* * * * *", refuse),
       pushes: whole("SPAMPOTS_PUSHES", 16, 1, 1000),
       pushLoopback: truth("SPAMPOTS_PUSH_LOOPBACK") ?? false,
+      ...readAlert(text("SPAMPOTS_ALERT"), refuse),
+      readyLag: whole("SPAMPOTS_READY_LAG", 24, 1, 10_000),
     },
     threads: whole("SPAMPOTS_THREADS", Math.min(8, availableParallelism()), 1, 64),
     memoryMb: whole("SPAMPOTS_MEMORY", 400, leastMemoryMb, 1_000_000),
@@ -335,6 +352,16 @@ function readTick(value: string, refuse: Refuse): string {
   if (!/^[\d*,/-]+( [\d*,/-]+){4,5}$/.test(value))
     refuse("SPAMPOTS_TICK", "Write a cron expression of digits, such as */5 * * * * for every five minutes.");
   return value;
+}
+
+function readAlert(value: string | undefined, refuse: Refuse): Pick<RunSettings, "alert"> {
+  if (value === undefined || value === "none") return {};
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(value)) return { alert: { command: value.trim().split(/\s+/) } };
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  const secure = url?.protocol === "https:" || (url?.protocol === "http:" && isLoopback(url.hostname));
+  if (url === undefined || !secure || url.username !== "" || url.password !== "")
+    refuse("SPAMPOTS_ALERT", "Write an https URL without user and password, or a program and its arguments.");
+  return { alert: { url: value } };
 }
 
 function readListen(name: string, value: string, refuse: Refuse): Listen {

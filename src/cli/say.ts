@@ -18,6 +18,13 @@ export function sayJson(result: unknown): void {
   process.stdout.write(`${shownJson(JSON.stringify(result))}\n`);
 }
 
+/** Writes to standard output, and settles when that has taken it (or its reader is gone): for what may be long. */
+export function flushed(text: string): Promise<void> {
+  return new Promise((done) => {
+    process.stdout.write(text, () => done());
+  });
+}
+
 /** `1,234,567` */
 export function count(value: number): string {
   return value.toLocaleString("en-US");

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { SpampotsError } from "../errors.ts";
 import { Registry } from "../http/registry.ts";
-import { type Serving, serve } from "../http/serve.ts";
+import { type Serve, type Serving, serve } from "../http/serve.ts";
 import { hintOf } from "../store/disk-error.ts";
 import type { Run } from "./run.ts";
 import { say, sayJson } from "./say.ts";
@@ -41,10 +41,11 @@ export function untilAsked(): Promise<void> {
   });
 }
 
-/** Serves the world's store, by a clock that goes. */
+/** Serves the world's store, by a clock that goes; with what is to be watched of a runner in this process, where there is one. */
 export async function startServing(
   { settings, store, log }: Pick<CliWorld, "settings" | "store" | "log">,
   clock: () => number,
+  runner?: NonNullable<Serve["runner"]>,
 ): Promise<{ readonly serving: Serving; readonly partners: number }> {
   const { config, keys, tokenKeys } = settings;
   const registry = await Registry.open({ config, keys, tokenKeys }, log);
@@ -59,6 +60,7 @@ export async function startServing(
     receipts: join(settings.receipts, `${listen.host}_${listen.port}`.replaceAll(/[^\w.-]/g, "_")),
     index: settings.index,
     ...(tls === undefined ? {} : { readTls: () => readTls(tls) }),
+    ...(runner === undefined ? {} : { runner }),
     clock,
     log,
   });

@@ -4,9 +4,12 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
+import { collectDefaultMetrics, Registry } from "prom-client";
+import type { Tell } from "../delivery/alert-book.ts";
 import { Deliveries } from "../delivery/deliver.ts";
 import { StoreLeases } from "../delivery/leases.ts";
 import { checkOutcome, Runner } from "../delivery/runner.ts";
+import { Signals } from "../delivery/signals.ts";
 import { configurationDigest } from "../feed/configuration.ts";
 import type { KeyList } from "../publication/keys.ts";
 import type { Settings } from "../settings.ts";
@@ -32,10 +35,13 @@ export function startCommand(program: Command, run: Run): void {
 }
 
 async function runOnce(world: CliWorld): Promise<void> {
-  const { runner, deliveries, delivered } = await openRunner(world);
-  const { outcome } = await runner.tick();
+  const { runner, deliveries, delivered, signals } = await openRunner(world);
+  const tick = await runner.tick().finally(() => signals.idle());
+  const { outcome } = tick;
   await deliveries.idle();
+  await signals.look(tick);
   await runner.close();
+  await signals.close();
   const { published } = outcome;
   if (world.json) sayJson({ published: published.length, delivered: delivered.made, failed: delivered.failed });
   else {
@@ -54,8 +60,10 @@ const releasingMs = 1_000;
 async function runOn(world: CliWorld, serving = false): Promise<void> {
   const { untilAsked, startServing } = await import("./serve.ts");
   const asked = untilAsked();
-  const { runner, leases } = await openRunner(world);
-  const served = serving ? (await startServing(world, world.clock)).serving : undefined;
+  const { runner, leases, signals, registry } = await openRunner(world);
+  const watched = { registry, ready: () => signals.ready() };
+  const served = serving ? (await startServing(world, world.clock, watched)).serving : undefined;
+  const metrics = serving ? undefined : await serveRunMetrics(world, watched);
   runner.start(world.settings.run.tick);
   if (world.json)
     sayJson({ tick: world.settings.run.tick, ...(served === undefined ? {} : { url: served.url, port: served.port }) });
@@ -65,7 +73,10 @@ async function runOn(world: CliWorld, serving = false): Promise<void> {
   }
   await asked;
   world.log.info("stopping");
-  const ended = Promise.all([runner.close(), served?.close()]).then(() => true as const);
+  metrics?.close();
+  metrics?.closeAllConnections();
+  const closed = runner.close().then(() => signals.close());
+  const ended = Promise.all([closed, served?.close()]).then(() => true as const);
   if (await isWithin(endingMs, ended)) return;
   world.interrupt();
   if (await isWithin(breakingMs, ended)) return;
@@ -86,6 +97,26 @@ async function isWithin(ms: number, ended: Promise<true>): Promise<boolean> {
   }
 }
 
+/** A runner whose address is taken (by another one on this machine, for instance) does its work all the same. */
+async function serveRunMetrics({ settings, log }: CliWorld, watched: { registry: Registry; ready: () => boolean }) {
+  const { serveMetrics } = await import("../http/metrics.ts");
+  const { metrics } = settings.serve;
+  if (metrics === undefined) return undefined;
+  collectDefaultMetrics({ register: watched.registry });
+  return serveMetrics(metrics, watched).catch((error: unknown) => {
+    log.error({ err: error }, "metrics aren't served");
+    return undefined;
+  });
+}
+
+/** Who is told of alerts. */
+async function tellOf({ settings, environment }: CliWorld): Promise<Tell | undefined> {
+  const { alert, pushLoopback } = settings.run;
+  if (alert === undefined) return undefined;
+  if ("url" in alert) return (await import("../delivery/alert-url.ts")).tellUrl(alert.url, pushLoopback);
+  return (await import("./alert-command.ts")).tellCommand(alert.command, environment);
+}
+
 /** The runner of a world, with what it works with. */
 export async function openRunner(world: CliWorld) {
   const { settings, log, clock } = world;
@@ -93,9 +124,22 @@ export async function openRunner(world: CliWorld) {
   const leases = new StoreLeases({ store, clock, log });
   const delivered = { made: 0, failed: 0 };
   let keys: KeyList["keys"] = [];
+  const keyOf = (kid: string) => keys.find((key) => key.kid === kid);
+  const registry = new Registry();
+  const tell = await tellOf(world);
+  const signals = new Signals({
+    store,
+    keyOf,
+    ...(tell === undefined ? {} : { tell }),
+    marks: world.marks(),
+    registry,
+    readyLagHours: settings.run.readyLag,
+    clock,
+    log,
+  });
   const deliveries = new Deliveries({
     store,
-    keyOf: (kid) => keys.find((key) => key.kid === kid),
+    keyOf,
     secret: world.secret,
     loopback: settings.run.pushLoopback,
     clock,
@@ -103,11 +147,13 @@ export async function openRunner(world: CliWorld) {
     leases,
     atOnce: settings.run.pushes,
     chance: Math.random,
-    onDelivered: () => {
+    onDelivered: (lane, { manifest }) => {
       delivered.made += 1;
+      signals.delivered(lane, manifest.sequence);
     },
-    onFailed: () => {
+    onFailed: (lane, _sequence, error) => {
       delivered.failed += 1;
+      signals.deliveryFailed(lane, error);
     },
   });
   const runner = new Runner({
@@ -121,6 +167,7 @@ export async function openRunner(world: CliWorld) {
     store,
     leases,
     deliveries,
+    signals,
     async sweep() {
       const { sweep } = await import("../publication/sweep.ts");
       await sweep({ store, lake: await world.lake(), keys, settings, now: clock(), log }, { dry: false });
@@ -128,7 +175,7 @@ export async function openRunner(world: CliWorld) {
     clock,
     log,
   });
-  return { runner, leases, deliveries, delivered };
+  return { runner, leases, deliveries, delivered, signals, registry };
 }
 
 /** Hex SHA-256 over all that a runner reads at its beginning: configuration, sensors, and what files the key folder has. */

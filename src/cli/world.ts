@@ -45,6 +45,8 @@ export interface CliWorld {
   publishWorld(): Promise<PublishWorld>;
   /** A variable of the environment that holds a secret of a destination. */
   secret(variable: string): string | undefined;
+  /** All of the environment, for programs that are started. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** Has configuration and sensors read again when they are asked for next. */
   renew(): void;
   /** Breaks off what the engine is at, where it was opened: work of hours ends with `engine-failed`. */
@@ -119,6 +121,7 @@ export async function openWorld(
     progress,
     interrupt: () => openEngine?.interrupt(),
     secret: (variable) => env[variable],
+    environment: env,
     renew: () => {
       renewals += 1;
     },

@@ -30,12 +30,16 @@ export interface RunnerWorld {
   readonly deliveries: Pick<Deliveries, "look" | "idle" | "close">;
   /** Deletes what nothing needs any more. */
   sweep(): Promise<void>;
+  /** Is told how each tick ended. Throws nothing, and doesn't wait. */
+  readonly signals?: { ticked(tick: Tick): void; tickFailed(error: unknown): void };
   clock(): number;
   readonly log: Log;
 }
 
 /** What came of a tick. */
 export interface Tick {
+  /** When it began, in milliseconds. */
+  readonly began: number;
   readonly partners: readonly Partner[];
   readonly outcome: PublishOutcome;
 }
@@ -132,6 +136,7 @@ export class Runner {
       this.#refused = digest;
       this.#inForce = undefined;
       deliveries.look([]);
+      this.#world.signals?.tickFailed(error);
       throw error;
     }
   }
@@ -139,12 +144,18 @@ export class Runner {
   async #publish(under: PublishWorld): Promise<Tick> {
     const stop = new AbortController();
     this.#publishing = { under, stop };
-    const { leases, deliveries } = this.#world;
+    const { leases, deliveries, signals, clock } = this.#world;
     const { partners } = under;
+    const began = clock();
     try {
       const outcome = await publish({ ...under, known: this.#known, leases, signal: stop.signal });
       if (outcome.published.length > 0 && !stop.signal.aborted) deliveries.look(partners);
-      return { partners, outcome };
+      const tick = { began, partners, outcome };
+      signals?.ticked(tick);
+      return tick;
+    } catch (error) {
+      signals?.tickFailed(error);
+      throw error;
     } finally {
       this.#publishing = undefined;
       // Beside the ticks: it takes its time.

@@ -11,7 +11,7 @@ const state = z.object({ status: z.literal("ok") });
 /** How long an answer on the store is good for, in milliseconds: asking often must not cost. */
 const goodMs = 2000;
 
-export function healthRoutes(routes: Routes, { store, clock, stopping }: HttpWorld): void {
+export function healthRoutes(routes: Routes, { store, behind, clock, stopping }: HttpWorld): void {
   const ok = () =>
     new Response(JSON.stringify({ status: "ok" }), {
       headers: { "Content-Type": "application/json", "Cache-Control": "no-store" },
@@ -25,7 +25,7 @@ export function healthRoutes(routes: Routes, { store, clock, stopping }: HttpWor
       ...route,
       path: "/readyz",
       id: "readyz",
-      summary: "Whether it can answer: the store does, and it isn't stopping.",
+      summary: "Whether it can answer: the store does, what is due is published, and it isn't stopping.",
       answers,
     },
     async () => {
@@ -33,6 +33,7 @@ export function healthRoutes(routes: Routes, { store, clock, stopping }: HttpWor
       if (looked === undefined || Math.abs(clock() - looked.at) > goodMs)
         looked = { at: clock(), found: store.stat("keys/00000001.jws") };
       await looked.found;
+      if (behind()) throw new SpampotsError("not-ready", "What is due isn't published yet.");
       return ok();
     },
   );

@@ -9,6 +9,7 @@ import { createServer as createTlsServer, Server as TlsServer } from "node:https
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createAdaptorServer } from "@hono/node-server";
+import { collectDefaultMetrics, Registry as MetricsRegistry } from "prom-client";
 import { Collections } from "../delivery/collections.ts";
 import { ReceiptJournal } from "../delivery/receipts.ts";
 import { sayError } from "../errors.ts";
@@ -20,7 +21,7 @@ import { createApp } from "./app.ts";
 import { clientAddresses } from "./client-address.ts";
 import { Limits } from "./limits.ts";
 import { listenOn } from "./listen.ts";
-import { Metrics, serveMetrics } from "./metrics.ts";
+import { Metrics, serveMetrics, type Watched } from "./metrics.ts";
 import { Published } from "./published.ts";
 import type { Registry } from "./registry.ts";
 import { sweepUsed } from "./used.ts";
@@ -39,6 +40,8 @@ export interface Serve {
   readonly index: string;
   /** The certificate and its key; asked again at each look, since they are renewed. */
   readonly readTls?: () => Promise<Tls>;
+  /** Metrics and readiness of a runner in the same process; its metrics are served along with ours. */
+  readonly runner?: Required<Watched>;
   clock(): number;
   readonly log: Log;
 }
@@ -104,8 +107,10 @@ export async function serve(parts: Serve): Promise<Serving> {
   const stopping = new AbortController();
   const tls = await parts.readTls?.();
   const journal = await ReceiptJournal.open(parts.receipts, store);
-  const metrics = new Metrics();
-  const metricsServer = settings.metrics && (await serveMetrics(settings.metrics, metrics));
+  const watched = parts.runner ?? { registry: new MetricsRegistry() };
+  const metrics = new Metrics(watched.registry);
+  collectDefaultMetrics({ register: watched.registry });
+  const metricsServer = settings.metrics && (await serveMetrics(settings.metrics, watched));
   // The URL is known once the port is, since the system may choose it; until then nobody can ask.
   let answer: FetchCallback = () => new Response(null, { status: 503 });
   const server = serverOf(tls, (request, env) => answer(request, env));
@@ -127,6 +132,7 @@ export async function serve(parts: Serve): Promise<Serving> {
     metrics,
     redirect: settings.downloads === "redirect",
     collections: new Collections(parts.index),
+    behind: () => parts.runner?.ready() === false,
     clock,
     since: clock(),
     log,

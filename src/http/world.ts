@@ -24,6 +24,8 @@ export interface HttpWorld {
   readonly redirect: boolean;
   readonly journal: ReceiptJournal;
   readonly collections: Collections;
+  /** True where a runner in this process is behind with what is due. */
+  behind(): boolean;
   /** Milliseconds since 1970 UTC. */
   clock(): number;
   /** When the process began to listen, by the same clock. */

@@ -1,0 +1,183 @@
+/** `spampots deliveries` and `spampots deliver --retry`: how far each destination is, and another try now. */
+import type { Command } from "commander";
+import { Deliveries, lanesOf } from "../delivery/deliver.ts";
+import { type Lane, laneName } from "../delivery/progress.ts";
+import { type LaneStatus, statusOf } from "../delivery/status.ts";
+import { noLake, readFacts } from "../delivery/status-read.ts";
+import { errorTable, isError } from "../errors.ts";
+import type { Partner } from "../feed/partners.ts";
+import { secondsInstant } from "../feed/period.ts";
+import { inForce } from "../feed/policy.ts";
+import { listKeys } from "../publication/keys.ts";
+import { selectedLogs } from "../publication/plan.ts";
+import type { Run } from "./run.ts";
+import { count, say, sayJson, table } from "./say.ts";
+import { laneJson } from "./status.ts";
+import type { CliWorld } from "./world.ts";
+
+/** Narrows what is shown or tried. */
+interface LaneFlags {
+  readonly partner?: string;
+  readonly feed?: string;
+  readonly destination?: string;
+}
+
+export function deliveriesCommand(program: Command, run: Run): void {
+  program
+    .command("deliveries")
+    .description("Show how far each destination is, and why not further.")
+    .option("--partner <id>", "of this partner alone")
+    .option("--feed <id>", "of this feed alone")
+    .option("--destination <name>", "destinations of this name alone")
+    .option("--failed", "those alone that don't take what they are brought")
+    .action(run(showDeliveries));
+}
+
+export function deliverCommand(program: Command, run: Run): void {
+  program
+    .command("deliver")
+    .description("Bring destinations now what they don't have yet. A runner at work meanwhile does no harm.")
+    .requiredOption("--retry", "also where a runner waits before it tries again")
+    .option("--partner <id>", "to this partner alone")
+    .option("--feed <id>", "this feed alone")
+    .option("--destination <name>", "to destinations of this name alone")
+    .action(run(deliverNow));
+}
+
+type LaneRow = LaneStatus & Lane;
+
+async function showDeliveries(world: CliWorld, flags: LaneFlags & { failed?: boolean }): Promise<void> {
+  const { partners } = await world.configuration();
+  const rows = (await laneRows(world, withLanesOf(partners, flags))).filter(
+    ({ failing }) => flags.failed !== true || failing !== undefined,
+  );
+  if (world.json) return sayJson(rows.map((row) => ({ partner: row.partner, feed: row.feed, ...laneJson(row) })));
+  if (rows.length === 0)
+    return say(flags.failed ? "No delivery is failing." : "Nothing is pushed: no subscription names a destination.");
+  say(table(["partner", "feed", "destination", "delivered", "behind", "last delivery", "failing"], rows.map(cells)));
+}
+
+const cells = ({ partner, feed, destination, delivered, behind, deliveredAt, failing }: LaneRow) => [
+  partner,
+  feed,
+  destination,
+  delivered,
+  behind,
+  deliveredAt === undefined ? "–" : secondsInstant(deliveredAt),
+  failing === undefined
+    ? ""
+    : `since ${secondsInstant(failing.since)}: ${failing.code}${failing.reason === undefined ? "" : ` (${failing.reason})`}`,
+];
+
+/** Partners with those destinations alone that fit. @throws SpampotsError `bad-argument` where none does. */
+function withLanesOf(partners: readonly Partner[], { partner, feed, destination }: LaneFlags): Partner[] {
+  const selected = {
+    ...(partner === undefined ? {} : { partner }),
+    ...(feed === undefined ? {} : { feed }),
+    ...(destination === undefined ? {} : { destination }),
+  };
+  const wanted = new Set(lanesOf(partners, selected).map(({ lane }) => laneName(lane)));
+  return partners.map((entry) => ({
+    ...entry,
+    subscriptions: entry.subscriptions
+      .map((subscription) => ({
+        ...subscription,
+        destinations: subscription.destinations.filter(({ name }) =>
+          wanted.has(laneName({ partner: entry.id, feed: subscription.feed.id, destination: name })),
+        ),
+      }))
+      .filter(({ destinations }) => destinations.length > 0),
+  }));
+}
+
+async function laneRows(world: CliWorld, partners: readonly Partner[]): Promise<LaneRow[]> {
+  const { keys } = await listKeys(world.settings.keys);
+  const keyOf = (kid: string) => keys.find((key) => key.kid === kid);
+  const now = world.clock();
+  const facts = await readFacts(
+    { store: await world.store(), marks: world.marks(), keyOf, lake: noLake, now },
+    selectedLogs(partners, {}),
+  );
+  const stopped = facts.find((entry) => entry.stopped !== undefined);
+  if (stopped !== undefined) {
+    const { partner, subscription } = stopped;
+    world.log.error({ partner: partner.id, feed: subscription.feed.id, ...stopped.stopped }, "a log can't be read");
+  }
+  return facts.flatMap((entry) => {
+    const { partner, feed, lanes } = statusOf(entry, now);
+    return lanes.map((lane) => ({ partner, feed, ...lane }));
+  });
+}
+
+/** What came of a lane. */
+interface Outcome {
+  delivered: number;
+  error?: { readonly sequence: number; readonly code: string; readonly message: string; readonly reason?: string };
+}
+
+async function deliverNow(world: CliWorld, flags: LaneFlags): Promise<void> {
+  const { settings, clock, log, secret } = world;
+  const { partners } = await world.configuration();
+  const selected = withLanesOf(partners, flags);
+  const { keys } = await listKeys(settings.keys);
+  const outcomes = new Map<string, Outcome>();
+  const outcomeOf = (lane: Lane): Outcome => {
+    const outcome = outcomes.get(laneName(lane)) ?? { delivered: 0 };
+    outcomes.set(laneName(lane), outcome);
+    return outcome;
+  };
+  const deliveries = new Deliveries({
+    store: await world.store(),
+    keyOf: (kid) => keys.find((key) => key.kid === kid),
+    secret,
+    loopback: settings.run.pushLoopback,
+    clock,
+    log,
+    atOnce: settings.run.pushes,
+    chance: Math.random,
+    onDelivered: (lane) => {
+      outcomeOf(lane).delivered += 1;
+    },
+    onFailed: (lane, sequence, error) => {
+      outcomeOf(lane).error = { sequence, ...sayFailure(error) };
+    },
+  });
+  // A new process knows of no pauses.
+  deliveries.look(selected);
+  await deliveries.idle();
+  await deliveries.close();
+  sayOutcomes(world, selected, outcomeOf);
+}
+
+function sayFailure(error: unknown): Omit<NonNullable<Outcome["error"]>, "sequence"> {
+  if (!isError(error)) return { code: "internal", message: "A delivery failed." };
+  const { code, message, facts } = error;
+  return { code, message, ...(typeof facts.reason === "string" ? { reason: facts.reason } : {}) };
+}
+
+function sayOutcomes(world: CliWorld, partners: readonly Partner[], outcomeOf: (lane: Lane) => Outcome): void {
+  const rows = lanesOf(partners).map(({ lane, partner }) => ({
+    ...lane,
+    in_force: inForce(partner, world.clock()),
+    ...outcomeOf(lane),
+  }));
+  const failed = rows.filter(({ error }) => error !== undefined);
+  if (world.json) sayJson({ lanes: rows.map(({ error, ...row }) => ({ ...row, error: error ?? null })) });
+  else if (rows.length === 0) say("Nothing is pushed: no subscription names a destination.");
+  else say(table(["partner", "feed", "destination", "delivered", "outcome"], rows.map(outcomeCells)));
+  if (failed.length === 0) return;
+  if (!world.json) say(`\n${count(failed.length)} failed. A runner goes on trying.`);
+  process.exitCode = errorTable["some-failed"].exit;
+}
+
+const outcomeCells = (row: Lane & Outcome & { readonly in_force: boolean }) => [
+  row.partner,
+  row.feed,
+  row.destination,
+  row.delivered,
+  row.error === undefined
+    ? row.in_force
+      ? "has all"
+      : "not tried: the MoU isn't in force"
+    : `${row.error.sequence} failed: ${row.error.code}${row.error.reason === undefined ? "" : ` (${row.error.reason})`}`,
+];

@@ -1,0 +1,309 @@
+/** What an operator watches by, as it is started: status, deliveries, receipts, alerts, metrics and readiness of a runner. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { chmod, readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parse } from "csv-parse/sync";
+import { tellCommand } from "../../src/cli/alert-command.ts";
+import { openInbox, openPushedSite, publishedDay } from "../delivery/pushed-site.ts";
+import type { Ending } from "../pipeline.ts";
+import { temporaryFolder } from "../publication/issuer.ts";
+
+const project = join(import.meta.dirname, "../..");
+const day = "2026-11-12T07:00:00Z";
+
+test("a destination that fails shows, is told of, and is served again by hand", async (t) => {
+  const alerts = await openInbox(t);
+  const site = await openPushedSite(t, { SPAMPOTS_ALERT: `${alerts.url}/alerts?token=s3cret` });
+  const { inbox, run } = site;
+  await publishedDay(site);
+  inbox.status = 403;
+  const failed = await run(day, "run", "--once");
+  assert.match(failed.out, /8 publications, 0 deliveries made, 1 failed/);
+  assert.ok(!`${failed.out}${failed.errors}`.includes("s3cret"));
+
+  assert.equal(alerts.taken.length, 1);
+  const { text, ...told } = JSON.parse(alerts.taken[0]?.body ?? "");
+  assert.deepEqual(told, {
+    v: 1,
+    alert: "delivery-failing",
+    state: "firing",
+    at: day,
+    subject: "twcert/spam-sources/webhook",
+    partner: "twcert",
+    feed: "spam-sources",
+    destination: "webhook",
+    code: "delivery-refused",
+    reason: "HTTP 403",
+    since: day,
+    behind: 2,
+  });
+  assert.match(text, /spam-sources for twcert hasn't been taken by its destination webhook/);
+
+  const later = "2026-11-12T09:30:00Z";
+  const status = await run(later, "status");
+  assert.match(status.out, /^partner +feed +last +rows +no\. +sent +taken +next due +wrong$/m);
+  assert.match(
+    status.out,
+    /^twcert +spam-sources +2026-11-11 +1 +2 +webhook:0\/2 +– +11-13 06:00 +webhook failing 2h, 2 behind: delivery-refused \(HTTP 403\)$/m,
+  );
+  assert.match(status.out, /^ncc +spam-sources +2026-11-11 +1 +2 +pull +– +11-13 06:00$/m);
+  assert.match(status.out, /4 feeds of 2 partners; something is wrong with 1\./);
+  const own = JSON.parse((await run(later, "--json", "status", "--partner", "ncc")).out);
+  assert.deepEqual(
+    own.map(({ partner, feed, wrong }: Record<string, unknown>) => [partner, feed, wrong]),
+    [
+      ["ncc", "spam-sources", []],
+      ["ncc", "summary", []],
+    ],
+  );
+  assert.equal((await run(later, "status", "--partner", "nobody")).code, 2);
+
+  const lanes = JSON.parse((await run(later, "--json", "deliveries", "--failed")).out);
+  assert.deepEqual(lanes, [
+    {
+      partner: "twcert",
+      feed: "spam-sources",
+      destination: "webhook",
+      to: `${inbox.url}/in`,
+      delivered: 0,
+      delivered_at: null,
+      behind: 2,
+      age_seconds: 9000,
+      failing: { since: day, code: "delivery-refused", reason: "HTTP 403" },
+    },
+  ]);
+  assert.equal((await run(later, "deliveries", "--partner", "ncc")).code, 2);
+  assert.equal((await run(later, "deliver")).code, 2);
+
+  const again = await run(later, "deliver", "--retry", "--partner", "twcert");
+  assert.equal(again.code, 1);
+  assert.match(again.out, /^twcert +spam-sources +webhook +0 +1 failed: delivery-refused \(HTTP 403\)$/m);
+  inbox.status = 204;
+  const served = await run(later, "--json", "deliver", "--retry", "--destination", "webhook");
+  assert.equal(served.code, 0);
+  assert.deepEqual(JSON.parse(served.out).lanes, [
+    { partner: "twcert", feed: "spam-sources", destination: "webhook", in_force: true, delivered: 2, error: null },
+  ]);
+  assert.match((await run(later, "deliveries", "--failed")).out, /^No delivery is failing\.$/m);
+  assert.match((await run(later, "deliveries")).out, /^twcert +spam-sources +webhook +2 +0 +2026-11-12T09:30:00Z$/m);
+
+  // The runner, started anew, sees from the store that it is over.
+  await run(later, "run", "--once");
+  await run(later, "run", "--once");
+  assert.deepEqual(
+    alerts.taken.map(({ body }) => JSON.parse(body).state),
+    ["firing", "recovered"],
+  );
+});
+
+test("the book of a partner, who may have left: CSV that a spreadsheet takes for nothing but text", async (t) => {
+  const site = await openPushedSite(t);
+  const { world, run } = site;
+  await publishedDay(site);
+  await run(day, "run", "--once");
+  const fetched = {
+    at: "2026-11-12T08:00:00Z",
+    feed: "summary",
+    sequence: 1,
+    artifact: "summary.json",
+    sha256: "0".repeat(64),
+    range: [0, 100],
+    how: "pull",
+    token: '=HYPERLINK("x")',
+    address: "2001:db8::1",
+  };
+  await world.store.putOnce(
+    "receipts/twcert/summary/00000001-20261112T080000Z-0123456789abcdef.jsonl",
+    Buffer.from(`${JSON.stringify(fetched)}\n`),
+  );
+  await site.configure("partners: []\n...\n");
+  const said = await run(day, "receipts", "twcert", "--csv");
+  assert.equal(said.code, 0);
+  const [first, , last, ...none] = parse(said.out, { columns: true }) as Record<string, string>[]; // columns are named
+  assert.deepEqual(
+    [first?.how, first?.sequence, first?.to, first?.token],
+    ["push-webhook", "1", `${site.inbox.url}/in`, ""],
+  );
+  assert.deepEqual([last?.token, last?.range_from, last?.range_to], [`'=HYPERLINK("x")`, "0", "100"]);
+  assert.equal(none.length, 0);
+  assert.ok(said.out.endsWith("\r\n"));
+  const since = await run(day, "--json", "receipts", "twcert", "--since", "2026-11-12T07:30:00Z");
+  assert.deepEqual(JSON.parse(since.out), [fetched]);
+  const until = ["--until", "2026-11-12T07:30:00Z", "--feed", "summary"];
+  assert.deepEqual(JSON.parse((await run(day, "--json", "receipts", "twcert", ...until)).out), []);
+  assert.match((await run(day, "receipts", "twcert", ...until)).out, /^Nothing was handed out\.$/m);
+  assert.equal((await run(day, "receipts", "twcert", "--since", "yesterday")).code, 2);
+  assert.equal((await run(day, "receipts", "twcrt")).code, 2);
+  await world.store.putOnce("receipts/twcert/summary/00000002-x.jsonl", Buffer.from("torn"));
+  const torn = await run(day, "receipts", "twcert", "--csv");
+  assert.deepEqual([torn.code, parse(torn.out, { columns: true }).length], [1, 3]);
+  assert.match(torn.errors, /00000002-x\.jsonl/);
+});
+
+test("an alert command gets JSON on its standard input, none of our settings, and is tried again", async (t) => {
+  const site = await openPushedSite(t);
+  const [script, out] = [join(site.world.root, "alert.sh"), join(site.world.root, "alerts.txt")];
+  const configured = { SPAMPOTS_ALERT: `${script} one $two` };
+  Object.assign(site.env, configured);
+  await publishedDay(site);
+  await site.configure("partners: [\n");
+  await writeFile(script, "#!/bin/sh\necho no >&2\nexit 3\n");
+  await chmod(script, 0o700);
+  const refused = await site.run(day, "run", "--once");
+  assert.equal(refused.code, 2);
+  assert.match(refused.errors, /an alert can't be told.*|"said":"no/);
+  await writeFile(script, `#!/bin/sh\n{ cat; echo "$#:$1:$2:\${SPAMPOTS_DATA-unset}"; } >> '${out}'\n`);
+  await site.run("2026-11-12T07:11:00Z", "run", "--once");
+  await site.run("2026-11-12T07:12:00Z", "run", "--once");
+  const [message = "", args, ...rest] = (await readFile(out, "utf8")).trim().split("\n");
+  assert.deepEqual([JSON.parse(message).alert, args, rest.length], ["configuration-broken", "2:one:$two:unset", 0]);
+});
+
+test("an alert command that hangs is ended, with what it started; one that reads nothing has done its work", async (t) => {
+  const folder = await temporaryFolder(t);
+  const pids = join(folder, "pids");
+  const message = { text: "x".repeat(1_000_000) };
+  const { signal } = new AbortController();
+  const hanging = tellCommand(["sh", "-c", `sleep 300 & echo $! >> ${pids}; wait`], { PATH: process.env.PATH }, 500);
+  await assert.rejects(hanging(message, signal), /The alert command failed/);
+  const pid = Number(await readFile(pids, "utf8"));
+  await until(async () => {
+    const state = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => ") Z");
+    return / [ZX]/.test(state.slice(state.lastIndexOf(")"))) ? true : undefined;
+  });
+  await tellCommand(["true"], { PATH: process.env.PATH })(message, signal);
+  await assert.rejects(tellCommand(["/nowhere/alert"], {})(message, signal), /The alert command failed/);
+});
+
+/** A port that is free now. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const address = server.address();
+  await new Promise((done) => server.close(done));
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
+
+/** Values of a text of metrics by name and labels. */
+function samples(text: string): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const line of text.split("\n")) {
+    if (line === "" || line.startsWith("#")) continue;
+    const [, name, value] = /^([a-z0-9_]+(?:\{(?:[a-z_]+="[^"\\]*",?)*\})?) (\S+)$/.exec(line) ?? [];
+    assert.ok(name !== undefined, `no sample: ${line}`);
+    found.set(name, Number(value));
+  }
+  return found;
+}
+
+/** Asks until it answers as hoped for. */
+async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
+  for (let tries = 0; tries < 200; tries += 1) {
+    const found = await look().catch(() => undefined);
+    if (found !== undefined) return found;
+    await sleep(100);
+  }
+  throw new Error("it didn't come");
+}
+
+/** Takes what is to be done at the end, and does the last of it first: processes end before their folder is removed. */
+function lastFirst(t: Pick<TestContext, "after">): Ending {
+  const ends: (() => unknown)[] = [];
+  t.after(async () => {
+    for (const end of ends.reverse()) await end();
+  });
+  return { after: (end) => ends.push(end) };
+}
+
+/** Starts a command that goes on; the function given back ends it. */
+async function started(t: Ending, env: NodeJS.ProcessEnv, now: string, command: string) {
+  const child = spawn(process.execPath, ["bin/spampots.js", "--now", now, command], {
+    cwd: project,
+    env,
+    stdio: "ignore",
+  });
+  const ended = new Promise<void>((done) => child.once("exit", () => done()));
+  const stop = async () => {
+    child.kill("SIGTERM");
+    await ended;
+  };
+  t.after(stop);
+  return stop;
+}
+
+test("metrics and readiness of a runner, and of a runner that serves", async (context) => {
+  const t = lastFirst(context);
+  const port = await freePort();
+  const site = await openPushedSite(t, { SPAMPOTS_METRICS_LISTEN: `127.0.0.1:${port}` });
+  await publishedDay(site);
+  const { inbox, world } = site;
+  inbox.status = 503;
+  const get = async (path: string, at = port) => {
+    const response = await fetch(`http://127.0.0.1:${at}${path}`);
+    return { status: response.status, text: await response.text() };
+  };
+  const stop = await started(t, site.env, day, "run");
+  const found = await until(async () => {
+    const values = samples((await get("/metrics")).text);
+    return values.has('spampots_delivery_behind{partner="twcert",feed="spam-sources",destination="webhook"}') &&
+      values.has(
+        'spampots_delivery_failures_total{partner="twcert",feed="spam-sources",destination="webhook",code="delivery-failed"}',
+      )
+      ? values
+      : undefined;
+  });
+  const value = (name: string, labels = "") => found.get(`spampots_${name}${labels === "" ? "" : `{${labels}}`}`);
+  const log = 'partner="twcert",feed="spam-sources"';
+  const lane = `${log},destination="webhook"`;
+  assert.deepEqual(
+    [
+      value("publications_total", log),
+      value("published_rows_total", log),
+      value("lag_seconds", log),
+      value("newest_period_end_timestamp_seconds", log),
+      value("delivery_behind", lane),
+      value("delivery_failures_total", `${lane},code="delivery-failed"`),
+      value("mou_days_left", 'partner="ncc"'),
+      value("ticks_total", 'outcome="done"'),
+      value("last_tick_timestamp_seconds"),
+      value("store_unavailable_total"),
+    ],
+    [2, 2, 0, Date.UTC(2026, 10, 12) / 1000, 2, 1, 414, 1, Date.parse(day) / 1000, 0],
+  );
+  assert.ok((value("published_bytes_total", log) ?? 0) > 500);
+  assert.deepEqual(
+    [(await get("/readyz")).status, (await get("/healthz")).status, (await get("/")).status],
+    [200, 200, 404],
+  );
+  await stop();
+
+  // Two days later, with a sensor that nobody knows any more: nothing can be published.
+  await writeFile(
+    join(world.root, "sensors.yaml"),
+    "sensors: [{ id: pot-9, addresses: [{ address: 192.88.99.9 }] }]\n...\n",
+  );
+  const [metrics, public_] = [await freePort(), await freePort()];
+  const env = {
+    ...site.env,
+    SPAMPOTS_METRICS_LISTEN: `127.0.0.1:${metrics}`,
+    SPAMPOTS_LISTEN: `127.0.0.1:${public_}`,
+  };
+  assert.equal((await site.run(day, "keys", "new", "--tokens")).code, 0);
+  await world.ingest("pot-1", [{ id: "late-1", at: "2026-11-12T01:00:00Z", ip: "203.0.113.7" }]);
+  await started(t, env, "2026-11-14T07:00:00Z", "start");
+  const behind = await until(async () => {
+    const answer = await get("/readyz", public_);
+    return answer.status === 503 ? answer : undefined;
+  });
+  assert.ok(!/twcert|ncc|spam/.test(behind.text), behind.text);
+  assert.equal((await get("/readyz", metrics)).status, 503);
+  assert.equal((await get("/healthz", public_)).status, 200);
+  const values = samples((await get("/metrics", metrics)).text);
+  assert.equal(values.get(`spampots_lag_seconds{${log}}`), 25 * 3600);
+  assert.equal(values.get(`spampots_publish_failures_total{${log},code="unknown-sensor"}`), 1);
+  assert.ok(values.has('spampots_http_answers_total{method="GET",status="503"}'));
+});
