@@ -144,6 +144,32 @@ test("while the configuration is broken nothing is published or pushed, told onc
   await runner.close();
 });
 
+test("a delivery that is under way when the configuration breaks is the last one of its lane", async (t) => {
+  const site = await openSite(t);
+  for (const day of ["2026-11-08", "2026-11-09", "2026-11-10"]) await ingestDay(site, day);
+  const gate = Promise.withResolvers<void>();
+  let got = 0;
+  const server = createServer((_, response) => {
+    got += 1;
+    void gate.promise.then(() => response.writeHead(204).end());
+  }).listen(0, "127.0.0.1");
+  t.after(() => server.close());
+  await new Promise((listening) => server.once("listening", listening));
+  const address = server.address() as AddressInfo; // a server on a port has one
+  const hook = `{ kind: webhook, url: "http://127.0.0.1:${address.port}/hook" }`;
+  const yaml = partnersYaml.replaceAll("formats: [json] }", `formats: [json], deliveries: [${hook}] }`);
+  site.partners = partnersOf(yaml, site.world.feeds);
+  const { runner, deliveries } = await openRunner(site, "a");
+  await runner.tick();
+  for (let waited = 0; waited < 200 && got < 2; waited += 1) await sleep(20);
+  site.broken = new SpampotsError("bad-configuration", "Broken.");
+  site.digest = "2";
+  await assert.rejects(runner.tick(), /Broken/);
+  gate.resolve();
+  await deliveries.idle();
+  assert.equal(got, 2, "of six");
+});
+
 test("keys that are rotated while it runs are taken up, and everything verifies", async (t) => {
   const site = await openSite(t);
   const { store, settings } = site.world;
