@@ -8,7 +8,7 @@ import { collectDefaultMetrics, Registry } from "prom-client";
 import type { Tell } from "../delivery/alert-book.ts";
 import { Deliveries } from "../delivery/deliver.ts";
 import { StoreLeases } from "../delivery/leases.ts";
-import { checkOutcome, Runner } from "../delivery/runner.ts";
+import { checkOutcome, checkTick, Runner } from "../delivery/runner.ts";
 import { Signals } from "../delivery/signals.ts";
 import { configurationDigest } from "../feed/configuration.ts";
 import type { KeyList } from "../publication/keys.ts";
@@ -120,6 +120,7 @@ async function tellOf({ settings, environment }: CliWorld): Promise<Tell | undef
 /** The runner of a world, with what it works with. */
 export async function openRunner(world: CliWorld) {
   const { settings, log, clock } = world;
+  checkTick(settings.run.tick);
   const store = await world.store();
   const leases = new StoreLeases({ store, clock, log });
   const delivered = { made: 0, failed: 0 };

@@ -3,7 +3,7 @@
  * and once a day deletes what nothing needs any more. A tick knows nothing of the one before but what saves it work: it may
  * be killed, doubled or left off, and the next one does what is due then.
  */
-import { type ScheduledTask, schedule } from "node-cron";
+import { type ScheduledTask, schedule, validate } from "node-cron";
 import { isError, SpampotsError, sayError } from "../errors.ts";
 import type { Partner } from "../feed/partners.ts";
 import { dayId } from "../feed/period.ts";
@@ -188,6 +188,15 @@ export class Runner {
       log.error({ err: error }, "not swept; the next tick tries again");
     }
   }
+}
+
+/** @throws SpampotsError `bad-argument` where the cron expression names what no calendar has. */
+export function checkTick(expression: string): void {
+  if (validate(expression)) return;
+  throw new SpampotsError("bad-argument", "SPAMPOTS_TICK names times that there are not.", {
+    tick: expression,
+    hint: "Write a cron expression such as */5 * * * * for every five minutes.",
+  });
 }
 
 /** @throws SpampotsError `some-failed` where a log was stopped by an error. */

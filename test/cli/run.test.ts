@@ -11,6 +11,7 @@ import { siteFolder, until } from "../delivery/site-folder.ts";
 import { capturesOf, type OperatorWorld, openOperatorWorld, partnersYaml } from "../publication/operator-world.ts";
 
 const clock = ["--now", "2026-11-11T07:00:00Z"];
+const anyPorts = { SPAMPOTS_LISTEN: "127.0.0.1:0", SPAMPOTS_METRICS_LISTEN: "127.0.0.1:0" };
 const everySecond = { SPAMPOTS_TICK: "* * * * * *" };
 
 const captured = (world: OperatorWorld, ip = "203.0.113.7") =>
@@ -107,6 +108,23 @@ test("asked to end with nothing to do it ends at once; a configuration that brea
   assert.equal(ended.code, 0, ended.stderr);
   assert.ok(ended.ms < 5_000, `${ended.ms} ms`);
   assert.deepEqual(JSON.parse(ended.stdout), { tick: "* * * * * *" });
+});
+
+test("ticks that no calendar has are refused before anything begins, and the process ends", {
+  timeout: 60_000,
+}, async (t) => {
+  const world = await openOperatorWorld(t);
+  const folder = await siteFolder(t, world, partnersYaml);
+  const calls = [
+    ["99 * * * *", "run"],
+    ["*/0 * * * *", "start"],
+    ["0 0 30 2 *", "run", "--once"],
+  ] as const;
+  for (const [tick, ...command] of calls) {
+    const ended = await folder.run([...clock, ...command], { SPAMPOTS_TICK: tick, ...anyPorts });
+    assert.equal(ended.code, 2, `${command} ${tick}: ${ended.stderr}`);
+    assert.match(ended.stdout, /"bad-argument".*SPAMPOTS_TICK/s);
+  }
 });
 
 test("run --once ends with 0 when all is done, 2 for the configuration, 1 where a log was stopped", async (t) => {
