@@ -9,7 +9,7 @@ import { plain, shownJson } from "../log.ts";
 import { FinishedTexts, headerLine } from "../publication/csv-cells.ts";
 import { temporaryPath } from "../store/temporary.ts";
 import type { Run } from "./run.ts";
-import { flushed } from "./say.ts";
+import { count, flushed } from "./say.ts";
 import type { CliWorld } from "./world.ts";
 
 interface ReceiptFlags {
@@ -45,6 +45,7 @@ export const bookColumns = [
   "address",
   "range_from",
   "range_to",
+  "refused",
 ] as const;
 
 /** Characters that are written at once. */
@@ -133,7 +134,9 @@ function textForm(): Form {
     line: (receipt) => {
       const what = receipt.artifact ?? (receipt.how === "taxii" ? "objects" : "manifest");
       const whom = "destination" in receipt ? `${receipt.destination} ${receipt.to}` : receipt.address;
-      const words = [receipt.at, `${receipt.feed} ${receipt.sequence}`, receipt.how, what, whom];
+      const { refused } = "destination" in receipt ? receipt : {};
+      const lacking = refused === undefined ? [] : [`${count(refused)} objects refused`];
+      const words = [receipt.at, `${receipt.feed} ${receipt.sequence}`, receipt.how, what, whom, ...lacking];
       return `${plain(words.join("  "))}\n`;
     },
     end: (empty) => (empty ? "Nothing was handed out.\n" : ""),
@@ -143,7 +146,7 @@ function textForm(): Form {
 function cellsOf(receipt: Receipt): readonly (string | number | undefined)[] {
   const { at, feed, sequence, artifact, sha256, how } = receipt;
   const common = [at, feed, sequence, artifact, sha256, how];
-  if ("destination" in receipt) return [...common, receipt.destination, receipt.to, "", "", "", ""];
+  if ("destination" in receipt) return [...common, receipt.destination, receipt.to, "", "", "", "", receipt.refused];
   const [from, to] = receipt.range ?? [];
-  return [...common, "", "", receipt.token, receipt.address, from, to];
+  return [...common, "", "", receipt.token, receipt.address, from, to, ""];
 }

@@ -138,9 +138,20 @@ test("the book of a partner, who may have left: CSV that a spreadsheet takes for
   assert.match((await run(day, "receipts", "twcert", ...until)).out, /^Nothing was handed out\.$/m);
   assert.equal((await run(day, "receipts", "twcert", "--since", "yesterday")).code, 2);
   assert.equal((await run(day, "receipts", "twcrt")).code, 2);
+  const { range: _, token: __, address: ___, artifact: ____, ...common } = fetched;
+  const partly = { ...common, how: "push-taxii", destination: "taxii", to: "https://taxii.example/", refused: 3 };
+  const key = "receipts/twcert/summary/00000001-to-taxii.jsonl";
+  await world.store.putOnce(key, Buffer.from(`${JSON.stringify(partly)}\n`));
+  const summaries = ["receipts", "twcert", "--feed", "summary"];
+  const rows = parse((await run(day, ...summaries, "--csv")).out, { columns: true }) as Record<string, string>[]; // columns are named
+  assert.deepEqual(rows.map(({ how, refused }) => `${how} ${refused}`).sort(), ["pull ", "push-taxii 3"]);
+  assert.match(
+    (await run(day, ...summaries)).out,
+    /manifest {2}taxii https:\/\/taxii.example\/ {2}3 objects refused$/m,
+  );
   await world.store.putOnce("receipts/twcert/summary/00000002-x.jsonl", Buffer.from("torn"));
   const torn = await run(day, "receipts", "twcert", "--csv");
-  assert.deepEqual([torn.code, parse(torn.out, { columns: true }).length], [1, 3]);
+  assert.deepEqual([torn.code, parse(torn.out, { columns: true }).length], [1, 4]);
   assert.match(torn.errors, /00000002-x\.jsonl/);
 });
 
