@@ -73,7 +73,7 @@ export async function forgetAttempts(store: Store, lane: Lane, sequence: number)
   }
 }
 
-/** The receipts of one delivery; `undefined` where it wasn't made. @param store the whole store. */
+/** The receipts of one delivery, but those that are damaged; `undefined` where it wasn't made. @param store the whole store. */
 export async function receiptsOf(
   store: Store,
   lane: Lane,
@@ -85,9 +85,18 @@ export async function receiptsOf(
     .decode(bytes)
     .split("\n")
     .flatMap((line) => {
-      const receipt = line === "" ? undefined : receiptSchema.parse(JSON.parse(line));
+      const receipt = receiptSchema.safeParse(parsed(line)).data;
       return receipt !== undefined && "destination" in receipt ? [receipt] : [];
     });
+}
+
+/** The store isn't trusted: `undefined` where it is no JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 const attemptSchema = z.strictObject({
@@ -131,11 +140,15 @@ export async function noteAttempt(
 export async function failedAttempts(store: Store, lane: Lane): Promise<readonly Attempt[]> {
   const attempts = attemptsOf(store, lane);
   const found: Attempt[] = [];
-  for await (const { key } of attempts.list("")) {
+  for await (const { key, modifiedAt } of attempts.list("")) {
+    const [, number, code] = /^(\d{8})-(.+)\.json$/.exec(key) ?? [];
     // A runner may have been killed after the receipt, and before it forgot this.
-    if (await isDelivered(store, lane, Number(key.slice(0, 8)))) continue;
+    if (code === undefined || (await isDelivered(store, lane, Number(number)))) continue;
     const bytes = await attempts.get(key);
-    if (bytes !== undefined) found.push(attemptSchema.parse(JSON.parse(new TextDecoder().decode(bytes))));
+    if (bytes === undefined) continue;
+    // Of a note that is damaged the name tells the most.
+    const named = { at: secondsInstant(modifiedAt), sequence: Number(number), code, message: "The note is damaged." };
+    found.push(attemptSchema.safeParse(parsed(new TextDecoder().decode(bytes))).data ?? named);
   }
   return found.sort((a, b) => (a.at < b.at ? -1 : 1));
 }

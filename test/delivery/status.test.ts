@@ -224,3 +224,26 @@ test("a log that can't be read is a fact of its own", async (t) => {
   const [facts] = await readFacts(world, selectedLogs([partner], {}));
   assert.deepEqual(facts?.stopped, { code: "log-behind" });
 });
+
+test("a damaged note or receipt of one destination hides nothing else: it still fails, and others show", async (t) => {
+  const issuer = await newIssuer(t);
+  const { store } = issuer;
+  const { partner } = factsOf();
+  for (const weeksAgo of [1, 0]) await publish(issuer, { weeksAgo });
+  for (const text of ["torn", "{}\n"]) {
+    const receipt = "receipts/twcert/spam-sources/00000001-to-webhook.jsonl";
+    const note = "attempts/twcert/spam-sources/webhook/00000002-delivery-refused.json";
+    for (const key of [receipt, note]) {
+      await store.delete(key);
+      await store.putOnce(key, Buffer.from(text));
+    }
+    const noted = (await store.stat(note))?.modifiedAt ?? 0;
+    const marks = openDiskStore(join(issuer.root, "../tips"));
+    const world = { store, marks, keyOf: finder(issuer.keyring), lake: noLake, now: testNow };
+    const [facts] = await readFacts(world, selectedLogs([partner], {}));
+    const [lane] = facts?.lanes ?? [];
+    assert.deepEqual([lane?.delivered, lane?.deliveredAt, lane?.failing?.code], [1, undefined, "delivery-refused"]);
+    assert.equal(lane?.failing?.since, Math.floor(noted / 1000) * 1000);
+    assert.equal(facts?.taken, undefined);
+  }
+});
