@@ -4,6 +4,7 @@
  */
 import type { Destination } from "../feed/destinations.ts";
 import type { Artifact, Manifest } from "../publication/manifest.ts";
+import type { Bounds } from "./destinations/taxii-envelopes.ts";
 
 /** A publication on its way, as its destination takes it: artifacts first, the signed manifest last. */
 export interface Outgoing {
@@ -61,6 +62,8 @@ export interface PartlySent {
 /** What is remembered of a destination from one target to the next. */
 export interface TargetMemory {
   partlySent?: PartlySent;
+  /** What a TAXII server takes at once, by its own word and by what it found too large. */
+  bounds?: Bounds;
 }
 
 /** What targets are made with. */

@@ -1,10 +1,12 @@
 /** What goes to a TAXII server, and how long it is waited for; `test/interop/push-taxii.test.ts` has the rest. */
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import type { Outgoing } from "../../src/delivery/destination.ts";
+import { taxiiTarget } from "../../src/delivery/destinations/taxii.ts";
 import { Bounds, envelope, envelopesOf } from "../../src/delivery/destinations/taxii-envelopes.ts";
 import { TaxiiCollection } from "../../src/delivery/destinations/taxii-server.ts";
 import { openOutbound } from "../../src/delivery/outbound.ts";
@@ -138,4 +140,35 @@ test("what stays pending is given up, and an answer longer than any that is need
   await assert.rejects(new TaxiiCollection(`${origin}/long/collections/c/`, outbound).bounds(signal), {
     code: "delivery-failed",
   });
+});
+
+test("what a server found too large isn't sent at that size again, also by the target of a later turn", async (t) => {
+  const sizes: number[] = [];
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const say = (status: number, body: object) =>
+      response.writeHead(status, { "content-type": "application/taxii+json;version=2.1" }).end(JSON.stringify(body));
+    if (request.method === "GET") say(200, {});
+    else {
+      const { objects } = JSON.parse(Buffer.concat(chunks).toString());
+      sizes.push(objects.length);
+      if (objects.length > 10) say(413, { title: "Too large" });
+      else say(202, { id: "1", status: "complete", failure_count: 0 });
+    }
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo; // it listens on a port
+  const url = `http://127.0.0.1:${port}/api/collections/x/`;
+  const memory = {};
+  for (const publication of ["first", "second"]) {
+    const target = await taxiiTarget({ kind: "taxii", name: "taxii", url }, { ...world, memory });
+    const objects = Array.from({ length: 30 }, (_, n) => versioned("indicator", `${publication}${n}`));
+    const outgoing = { ...outgoingOf([madePart(objects, 1)]), payloadSha256: sha256(publication) };
+    await target.deliver(outgoing, new AbortController().signal);
+    target.close();
+  }
+  assert.equal(sizes.filter((size) => size > 10).length, 3, String(sizes));
+  assert.ok(sizes.slice(-3).every((size) => size <= 10));
 });

@@ -179,7 +179,7 @@ for (const [name, fate, code, reason] of [
   ["429", busy, "delivery-failed", /HTTP 429/],
   ["a cut connection", "reset", "delivery-failed", /ECONNRESET|hang up/],
   ["a lost answer", "lost", "delivery-failed", /ECONNRESET|hang up/],
-  ["half an answer", "cut", "delivery-failed", /ECONNRESET|aborted/],
+  ["half an answer", "cut", "delivery-failed", /its answer was cut/],
   ["a page", { status: 200, body: "<html>Welcome!</html>" }, "delivery-failed", /isn't one of TAXII/],
   ["401", { status: 401 }, "delivery-refused", /HTTP 401/],
   ["a redirect", { status: 307, headers: { location: "http://127.0.0.1:1/" } }, "delivery-refused", /HTTP 307/],

@@ -26,16 +26,15 @@ const mostAlone = 20;
 export async function taxiiTarget({ url, auth, tls }: DestinationOf<"taxii">, world: TargetWorld): Promise<Target> {
   const outbound = await openOutbound({ auth, tls, world });
   const server = new TaxiiCollection(url, outbound);
-  let bounds: Bounds | undefined;
   const { memory } = world;
   return {
     async deliver(outgoing, signal) {
       if (outgoing.artifacts.length === 0) return undefined;
-      bounds ??= await server.bounds(signal);
+      memory.bounds ??= await server.bounds(signal);
       if (memory.partlySent?.publication !== outgoing.payloadSha256) {
         memory.partlySent = { publication: outgoing.payloadSha256, done: 0, refused: 0, first: [] };
       }
-      const push = new Push(server, bounds, memory.partlySent, signal);
+      const push = new Push(server, memory.bounds, memory.partlySent, signal);
       await push.all(outgoing);
       return push.outcome();
     },
