@@ -49,6 +49,8 @@ export interface LaneWorld extends Pick<TargetWorld, "secret" | "loopback"> {
   chance(): number;
   readonly onDelivered?: (lane: Lane, outgoing: Outgoing) => void;
   readonly onFailed?: (lane: Lane, sequence: number, error: unknown) => void;
+  /** Another runner is at work on it, or was until a moment ago. */
+  readonly onLeft?: (lane: Lane) => void;
 }
 
 /** What a lane is made of. */
@@ -134,7 +136,10 @@ export class LaneWork {
         const outgoing = await this.#backlog.read(sequence);
         if (outgoing === undefined) return false;
         lease ??= await leases?.take(`lanes/${this.name}`);
-        if (lease === undefined && leases !== undefined) return false;
+        if (lease === undefined && leases !== undefined) {
+          this.#world.onLeft?.(this.lane);
+          return false;
+        }
         await this.#deliver({ ...outgoing, again: this.#again });
         this.#delivered = sequence;
         this.failures = 0;

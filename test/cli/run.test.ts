@@ -51,7 +51,7 @@ test("asked to end in a long slice it ends within ten seconds, leaves no lease, 
   assert.match(ended.stderr, /a slice was broken off/);
   assert.deepEqual(await keysOf(world, "leases/slices/"), []);
   const next = await folder.run([...clock, "run", "--once"]);
-  assert.deepEqual(JSON.parse(next.stdout), { published: 4, delivered: 0, failed: 0 });
+  assert.deepEqual(JSON.parse(next.stdout), { published: 4, delivered: 0, failed: 0, left: 0 });
 });
 
 test("asked to end while the store hangs it ends within ten seconds", async (t) => {

@@ -100,6 +100,24 @@ test("a destination that fails shows, is told of, and is served again by hand", 
   );
 });
 
+test("a lease binds by the time it really is, whatever --now says, and what is left to its holder is told", async (t) => {
+  const site = await openPushedSite(t);
+  await publishedDay(site);
+  const place = site.world.store.under("leases/lanes/twcert/spam-sources/webhook");
+  const hold = async (instant: number) => {
+    for (const minute of [0, 1, 2, 3])
+      await place.putOnce(String(Math.floor(instant / 60_000) + minute), Buffer.from("{}"));
+  };
+  // Of a drill at the same instant, whose runner was killed.
+  await hold(Date.parse(day));
+  await hold(Date.now());
+  const held = JSON.parse((await site.run(day, "--json", "run", "--once")).out);
+  assert.deepEqual(held, { published: 8, delivered: 0, failed: 0, left: 1 });
+  for await (const { key } of place.list("")) if (Number(key) > Date.parse(day) / 60_000 + 5) await place.delete(key);
+  const said = await site.run(day, "run", "--once");
+  assert.match(said.out, /^0 publications, 2 deliveries made, 0 failed\.$/m);
+});
+
 test("the book of a partner, who may have left: CSV that a spreadsheet takes for nothing but text", async (t) => {
   const site = await openPushedSite(t);
   const { world, run } = site;
