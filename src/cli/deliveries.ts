@@ -48,13 +48,15 @@ type LaneRow = LaneStatus & Lane;
 
 async function showDeliveries(world: CliWorld, flags: LaneFlags & { failed?: boolean }): Promise<void> {
   const { partners } = await world.configuration();
-  const rows = (await laneRows(world, withLanesOf(partners, flags))).filter(
-    ({ failing }) => flags.failed !== true || failing !== undefined,
-  );
+  const { lanes, unread } = await laneRows(world, withLanesOf(partners, flags));
+  const rows = lanes.filter(({ failing }) => flags.failed !== true || failing !== undefined);
+  if (unread > 0) process.exitCode = errorTable["some-failed"].exit;
   if (world.json) return sayJson(rows.map((row) => ({ partner: row.partner, feed: row.feed, ...laneJson(row) })));
-  if (rows.length === 0)
-    return say(flags.failed ? "No delivery is failing." : "Nothing is pushed: no subscription names a destination.");
-  say(table(["partner", "feed", "destination", "delivered", "behind", "last delivery", "failing"], rows.map(cells)));
+  if (rows.length > 0)
+    say(table(["partner", "feed", "destination", "delivered", "behind", "last delivery", "failing"], rows.map(cells)));
+  if (unread > 0) say(`${count(unread)} logs can't be read: see \`spampots status\`.`);
+  else if (rows.length === 0)
+    say(flags.failed ? "No delivery is failing." : "Nothing is pushed: no subscription names a destination.");
 }
 
 const cells = ({ partner, feed, destination, delivered, behind, deliveredAt, failing }: LaneRow) => [
@@ -90,7 +92,11 @@ function withLanesOf(partners: readonly Partner[], { partner, feed, destination 
   }));
 }
 
-async function laneRows(world: CliWorld, partners: readonly Partner[]): Promise<LaneRow[]> {
+/** Lanes, and of how many logs nothing can be told: the log names them. */
+async function laneRows(
+  world: CliWorld,
+  partners: readonly Partner[],
+): Promise<{ readonly lanes: LaneRow[]; readonly unread: number }> {
   const { keys } = await listKeys(world.settings.keys);
   const keyOf = (kid: string) => keys.find((key) => key.kid === kid);
   const now = world.clock();
@@ -98,15 +104,17 @@ async function laneRows(world: CliWorld, partners: readonly Partner[]): Promise<
     { store: await world.store(), marks: world.marks(), keyOf, lake: noLake, now },
     selectedLogs(partners, {}),
   );
-  const stopped = facts.find((entry) => entry.stopped !== undefined);
-  if (stopped !== undefined) {
-    const { partner, subscription } = stopped;
-    world.log.error({ partner: partner.id, feed: subscription.feed.id, ...stopped.stopped }, "a log can't be read");
+  let unread = 0;
+  for (const { partner, subscription, stopped } of facts) {
+    if (stopped === undefined) continue;
+    unread += 1;
+    world.log.error({ partner: partner.id, feed: subscription.feed.id, ...stopped }, "a log can't be read");
   }
-  return facts.flatMap((entry) => {
-    const { partner, feed, lanes } = statusOf(entry, now);
-    return lanes.map((lane) => ({ partner, feed, ...lane }));
+  const lanes = facts.flatMap((entry) => {
+    const status = statusOf(entry, now);
+    return status.lanes.map((lane) => ({ partner: status.partner, feed: status.feed, ...lane }));
   });
+  return { lanes, unread };
 }
 
 /** What came of a lane. */

@@ -100,6 +100,21 @@ test("a destination that fails shows, is told of, and is served again by hand", 
   );
 });
 
+test("a log that can't be read isn't one in which no delivery fails", async (t) => {
+  const site = await openPushedSite(t);
+  await publishedDay(site);
+  await site.run(day, "run", "--once");
+  await site.world.store.delete("partners/twcert/spam-sources/log/00000002.jws");
+  for (const flags of [[], ["--failed"]]) {
+    const said = await site.run(day, "deliveries", ...flags);
+    assert.equal(said.code, 1);
+    assert.match(said.out, /^1 logs can't be read: see `spampots status`\.$/m);
+    assert.doesNotMatch(said.out, /No delivery is failing|Nothing is pushed/);
+    assert.match(said.errors, /"log-behind"/);
+  }
+  assert.equal((await site.run(day, "--json", "deliveries")).code, 1);
+});
+
 test("a lease binds by the time it really is, whatever --now says, and what is left to its holder is told", async (t) => {
   const site = await openPushedSite(t);
   await publishedDay(site);
