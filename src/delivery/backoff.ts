@@ -16,6 +16,9 @@ const refusedMs = 3 * hourMs;
 /** However long a destination asks us to stay away. */
 const longestAskedMs = dayMs;
 
+/** Milliseconds: no pause is longer. */
+export const longestPauseMs = longestAskedMs + firstMs;
+
 /**
  * Milliseconds until the next attempt, after `failures` (1 or more) in a row: whole, positive, at most a day and 15 seconds.
  *

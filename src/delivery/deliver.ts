@@ -10,6 +10,7 @@ import { SpampotsError } from "../errors.ts";
 import type { Destination } from "../feed/destinations.ts";
 import type { Partner } from "../feed/partners.ts";
 import { inForce } from "../feed/policy.ts";
+import { longestPauseMs } from "./backoff.ts";
 import { LaneWork, type LaneWorld } from "./lane.ts";
 import { type Lane, laneName } from "./progress.ts";
 
@@ -48,7 +49,9 @@ export class Deliveries {
         for (const destination of destinations) {
           const work = this.#laneOf(partner, feed.id, destination);
           known.add(work.name);
-          if (this.#running.get(work.name)?.work !== work && now >= work.notBefore) this.#waiting.add(work);
+          // Of a pause that is longer than any the beginning was told by a clock that was ahead.
+          const pauses = now < work.notBefore && work.notBefore - now <= longestPauseMs;
+          if (this.#running.get(work.name)?.work !== work && !pauses) this.#waiting.add(work);
         }
       }
     }

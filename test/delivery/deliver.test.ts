@@ -620,3 +620,26 @@ test("a destination that is added late to a log of 400 gets it in order, one man
   const behindTheEnd = `log/${String(count + 1).padStart(8, "0")}.jws`;
   for (const [key, times] of reads) assert.ok(times <= 2 || key === behindTheEnd, `${key}: ${times}`);
 });
+
+test("a clock that was ahead by years and is put right delays nothing by years", async (t) => {
+  const issuer = await newIssuer(t);
+  await publications(issuer, 1);
+  let down = true;
+  const target = await receiver(t, (_request, response) => {
+    if (down) response.writeHead(503).end();
+    return down;
+  });
+  const { deliveries, world } = delivering(t, issuer);
+  const partner = await partnerWith([https(target)], { mou: { expires: "2099-12-31" } });
+  const look = async () => {
+    deliveries.look([partner]);
+    await deliveries.idle();
+  };
+  world.now = testNow + 3000 * dayMs;
+  await look();
+  assert.equal(world.failed.length, 1);
+  world.now = testNow;
+  down = false;
+  await look();
+  assert.equal(world.made.length, 1);
+});
