@@ -4,6 +4,9 @@
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { deliveredTo, failedAttempts, noteAttempt, noteDelivered } from "../../src/delivery/progress.ts";
+import { newestTaken } from "../../src/delivery/status-read.ts";
+import { SpampotsError } from "../../src/errors.ts";
 import { periodAt } from "../../src/feed/period.ts";
 import { ensureAnnounced } from "../../src/publication/announce.ts";
 import { openKeyring } from "../../src/publication/keys.ts";
@@ -101,4 +104,33 @@ test("a tick with nothing due asks as little of a long log as of a short one, an
     "what a mark names isn't listed again",
   );
   t.diagnostic(`requests for two feeds of a partner: cold ${short}, cold with marks ${nextShort}, warm 0`);
+});
+
+test("receipts and notes of failures are found by names in a bucket as in a folder", async () => {
+  const lane = { partner: "other", feed: "f", destination: "https" };
+  const place = store.under("receipts/other/f");
+  for (let n = 1; n <= 30; n += 1) await noteDelivered(store, lane, n, [receiptOf(n)]);
+  await place.putOnce("00000012-20261112T060000Z-0123456789abcdef.jsonl", new Uint8Array());
+  assert.deepEqual(await newestTaken(store, "other", "f", 90), {
+    sequence: 30,
+    at: Date.parse("2026-11-12T07:00:00Z"),
+    how: "https",
+  });
+  await place.putOnce("00000041-20261113T060000Z-0123456789abcdef.jsonl", new Uint8Array());
+  const pulled = { sequence: 41, at: Date.parse("2026-11-13T06:00:00Z"), how: "pull" };
+  assert.deepEqual(await newestTaken(store, "other", "f", 90), pulled);
+  assert.equal(await newestTaken(store, "other", "g", 90), undefined);
+  assert.equal(await deliveredTo(store, lane, 90), 30);
+  const error = new SpampotsError("delivery-failed", "It failed.", { reason: "HTTP 500" });
+  await noteAttempt(store, lane, 31, { error, now: Date.parse("2026-11-12T08:00:00Z") });
+  await store.putOnce("attempts/other/f/https/00000031-delivery-refused.json", Buffer.from("torn"));
+  assert.deepEqual((await failedAttempts(store, lane)).map(({ code }) => code).sort(), [
+    "delivery-failed",
+    "delivery-refused",
+  ]);
+});
+
+const receiptOf = (sequence: number) => ({
+  ...{ at: "2026-11-12T07:00:00Z", feed: "f", sequence, sha256: "0".repeat(64) },
+  ...{ how: "push-https" as const, destination: "https", to: "https://feeds.partner.example/in" },
 });
