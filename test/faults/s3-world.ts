@@ -239,10 +239,12 @@ export async function problemsOf(store: Store): Promise<readonly unknown[]> {
   const jwks = await publishedJwks(store);
   if (jwks === undefined) return [];
   const report = await verify(store, { trust: readTrust(jwks), now: day(14, 9), deep: true });
+  // Nothing was published yet, or not lately: that is no fault of what is there.
+  const isFault = ({ code }: { readonly code: string }) => code !== "silent" && code !== "empty";
   return [
-    ...report.problems,
+    ...report.problems.filter(isFault),
     ...report.feeds.flatMap(({ problems, states }) => [
-      ...problems.filter(({ code }) => code !== "silent" && code !== "empty"),
+      ...problems.filter(isFault),
       ...(states.missing > 0 ? ["missing"] : []),
     ]),
   ];
