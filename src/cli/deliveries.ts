@@ -10,6 +10,7 @@ import { secondsInstant } from "../feed/period.ts";
 import { inForce } from "../feed/policy.ts";
 import { listKeys } from "../publication/keys.ts";
 import { selectedLogs } from "../publication/plan.ts";
+import { keyFinder } from "../publication/sign.ts";
 import type { Run } from "./run.ts";
 import { count, say, sayJson, table } from "./say.ts";
 import { laneJson } from "./status.ts";
@@ -92,10 +93,9 @@ function withLanesOf(partners: readonly Partner[], { partner, feed, destination 
 
 async function laneRows(world: CliWorld, partners: readonly Partner[]): Promise<LaneRow[]> {
   const { keys } = await listKeys(world.settings.keys);
-  const keyOf = (kid: string) => keys.find((key) => key.kid === kid);
   const now = world.clock();
   const facts = await readFacts(
-    { store: await world.store(), marks: world.marks(), keyOf, lake: noLake, now },
+    { store: await world.store(), marks: world.marks(), keyOf: keyFinder(keys), lake: noLake, now },
     selectedLogs(partners, {}),
   );
   const stopped = facts.find((entry) => entry.stopped !== undefined);
@@ -128,7 +128,7 @@ async function deliverNow(world: CliWorld, flags: LaneFlags): Promise<void> {
   };
   const deliveries = new Deliveries({
     store: await world.store(),
-    keyOf: (kid) => keys.find((key) => key.kid === kid),
+    keyOf: keyFinder(keys),
     secret,
     loopback: settings.run.pushLoopback,
     clock,

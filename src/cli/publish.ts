@@ -1,6 +1,6 @@
 /** `spampots publish`: everything that is due, for everyone or for a selection. */
 import type { Command } from "commander";
-import { type ErrorCode, errorTable, isError, SpampotsError } from "../errors.ts";
+import { codeOf, type ErrorCode, errorTable, SpampotsError } from "../errors.ts";
 import { parsePeriod } from "../feed/period.ts";
 import type { Manifest } from "../publication/manifest.ts";
 import { type PublishOutcome, publish } from "../publication/publish.ts";
@@ -44,7 +44,7 @@ async function publishDue(world: CliWorld, flags: PublishFlags): Promise<void> {
   else tell(outcome, dry === true, world.settings.store);
   if (outcome.failures.length > 0) {
     throw new SpampotsError(
-      codeOf(outcome.failures),
+      codeOfAll(outcome.failures),
       `${outcome.failures.length} logs were stopped by an error; what could be published is.`,
       {
         hint: "What failed is named above. Correct it and run `spampots publish` again: what is done is not done twice.",
@@ -54,8 +54,8 @@ async function publishDue(world: CliWorld, flags: PublishFlags): Promise<void> {
 }
 
 /** The code of all of them where the world (disk, S3) isn't there for any: who watches exit codes need not look further. */
-function codeOf(failures: PublishOutcome["failures"]): ErrorCode {
-  const codes = new Set(failures.map(({ error }) => (isError(error) ? error.code : "internal")));
+function codeOfAll(failures: PublishOutcome["failures"]): ErrorCode {
+  const codes = new Set(failures.map(({ error }) => codeOf(error)));
   const [code = "some-failed"] = codes;
   return codes.size === 1 && errorTable[code].exit === 4 ? code : "some-failed";
 }

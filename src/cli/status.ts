@@ -8,6 +8,7 @@ import { secondsInstant } from "../feed/period.ts";
 import { firstCommits } from "../lake/sweep.ts";
 import { listKeys } from "../publication/keys.ts";
 import { lakeState, selectedLogs } from "../publication/plan.ts";
+import { keyFinder } from "../publication/sign.ts";
 import type { Run } from "./run.ts";
 import { count, say, sayJson, table } from "./say.ts";
 import type { CliWorld } from "./world.ts";
@@ -34,7 +35,7 @@ async function showStatus(world: CliWorld, { partner }: { partner?: string }): P
     {
       store: await world.store(),
       marks: world.marks(),
-      keyOf: (kid) => keys.find((key) => key.kid === kid),
+      keyOf: keyFinder(keys),
       lake,
       late: (context) => lateAfterClose(context, commits).reduce((sum, { batches }) => sum + batches, 0),
       now,

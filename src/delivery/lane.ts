@@ -4,7 +4,7 @@
  *
  * A lane belongs to one destination as it was configured: where that changes, it ends and another one begins.
  */
-import { isError } from "../errors.ts";
+import { codeOf } from "../errors.ts";
 import { type Destination, placeOf } from "../feed/destinations.ts";
 import type { Partner } from "../feed/partners.ts";
 import { secondsInstant } from "../feed/period.ts";
@@ -190,8 +190,10 @@ export class LaneWork {
     this.notBefore = clock() + pauseAfter(error, this.failures, chance());
     this.#world.onFailed?.(this.lane, sequence, error);
     const next = secondsInstant(this.notBefore);
-    const code = isError(error) ? error.code : "internal";
-    log.error({ ...this.lane, sequence, failures: this.failures, next, code, err: error }, "not delivered");
+    log.error(
+      { ...this.lane, sequence, failures: this.failures, next, code: codeOf(error), err: error },
+      "not delivered",
+    );
     if (sequence === 0) return;
     await noteAttempt(store, this.lane, sequence, { error, now: clock() }).catch((cause: unknown) =>
       log.error({ ...this.lane, err: cause }, "a failed delivery can't be noted"),

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Registry } from "prom-client";
-import { isError } from "../errors.ts";
+import { codeOf, isError } from "../errors.ts";
 import { type Destination, placeOf } from "../feed/destinations.ts";
 import type { Partner } from "../feed/partners.ts";
 import type { Log } from "../log.ts";
@@ -272,7 +272,5 @@ function dueFrom(logs: readonly LogFacts[], now: number): number {
     return Math.min(first, due ?? Number.POSITIVE_INFINITY);
   }, Number.POSITIVE_INFINITY);
 }
-
-const codeOf = (error: unknown) => (isError(error) ? error.code : "internal");
 
 const logName = ({ partner, subscription }: PartnerLog) => `${partner.id}/${subscription.feed.id}`;

@@ -11,6 +11,7 @@ import type { Keyring } from "./keys.ts";
 import { type Publication, readTip, sequenceName, tipSequence } from "./log.ts";
 import { feedPrefix } from "./manifest.ts";
 import { checkMark, isMarked, markedSequence, readMark } from "./marks.ts";
+import { keyFinder } from "./sign.ts";
 
 /** The error for a tip that nobody should build on. */
 export function refuseTip({ kid, manifest }: Publication, place: Store): SpampotsError {
@@ -69,7 +70,7 @@ export async function readOwnTip(
 
 /** The newest publication, by a look at what came after one that was there: however long the log, it costs the same. */
 async function readTipAfter(place: Store, known: number, { keys }: Keyring): Promise<Publication | undefined> {
-  const keyOf = (kid: string) => keys.find((key) => key.kid === kid);
+  const keyOf = keyFinder(keys);
   const found = await readTip(place, keyOf, known);
   // A log that ends before it is read as a whole, to say where.
   return found === undefined && known > 0 ? readTip(place, keyOf) : found;

@@ -21,6 +21,7 @@ import type { Publication } from "./log.ts";
 import { feedPrefix, parseMicroseconds } from "./manifest.ts";
 import { keepMark } from "./marks.ts";
 import { logName, type PartnerLog, type Planned, type Selected } from "./plan.ts";
+import { keyFinder } from "./sign.ts";
 
 /** What planning works with. */
 export interface PlanningWorld {
@@ -119,9 +120,10 @@ export class Planning {
   ): Promise<readonly Planned[]> {
     const { store, keyring } = this.#world;
     const place = store.under(feedPrefix(partner.id, subscription.feed.id));
-    const keyOf = (kid: string) => keyring.keys.find((key) => key.kid === kid);
     const found = due(context);
-    const again = selected.again ? await dueAgain(context, found, { store: place, tip, keyOf }) : [];
+    const again = selected.again
+      ? await dueAgain(context, found, { store: place, tip, keyOf: keyFinder(keyring.keys) })
+      : [];
     const planned = [
       ...found.map((entry) => ({ partner, subscription, due: entry })),
       ...again.map((entry) => ({ partner, subscription, due: entry.due, again: entry })),

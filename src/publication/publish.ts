@@ -5,7 +5,7 @@
  */
 import { rm } from "node:fs/promises";
 import type { Leases } from "../delivery/leases.ts";
-import { isError, SpampotsError } from "../errors.ts";
+import { codeOf, SpampotsError } from "../errors.ts";
 import type { Due } from "../feed/due.ts";
 import type { LakeState } from "../feed/input-set.ts";
 import type { Partner } from "../feed/partners.ts";
@@ -29,6 +29,7 @@ import { grouped, lakeState, logName, type Planned, type Selected, selectedLogs,
 import { Planning } from "./planning.ts";
 import { putArtifacts, putMissing } from "./put-artifacts.ts";
 import { readSliceRecords } from "./records.ts";
+import { keyFinder } from "./sign.ts";
 import { renderSlice, type SliceWorld } from "./slices.ts";
 
 /** What publishing works with. */
@@ -323,7 +324,7 @@ class PublishRun implements PublishOutcome {
   async #readBack(store: Store, manifest: Manifest): Promise<Publication> {
     const { keys } = this.#world.keyring;
     // This very one, though another publisher may have gone on: the next append then finds its number taken.
-    const found = await readManifest(store, manifest.sequence, (kid) => keys.find((key) => key.kid === kid));
+    const found = await readManifest(store, manifest.sequence, keyFinder(keys));
     if (found !== undefined) return found;
     throw new SpampotsError("store-unfit", "The store doesn't give back what was just put.", {
       hint: "Run it again: what is there is not published twice. If that stays, use another service, or a folder.",
@@ -336,7 +337,6 @@ class PublishRun implements PublishOutcome {
     const { partner, feed, period, error } = failure;
     this.#stopped.add(logName(partner, feed));
     this.#world.known?.forget(logName(partner, feed));
-    const code = isError(error) ? error.code : "internal";
-    this.#world.log.error({ partner, feed, period, code, err: error }, "not published");
+    this.#world.log.error({ partner, feed, period, code: codeOf(error), err: error }, "not published");
   }
 }

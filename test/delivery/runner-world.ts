@@ -8,6 +8,7 @@ import type { Partner } from "../../src/feed/partners.ts";
 import { openLake } from "../../src/lake/lake.ts";
 import { openKeyring } from "../../src/publication/keys.ts";
 import type { PublishWorld } from "../../src/publication/publish.ts";
+import { keyFinder } from "../../src/publication/sign.ts";
 import { sweep } from "../../src/publication/sweep.ts";
 import { openDiskStore } from "../../src/store/disk.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -114,7 +115,7 @@ export async function openRunner(
   let keyring = await openKeyring({ folder: world.settings.keys });
   const deliveries = new Deliveries({
     store,
-    keyOf: (kid) => keyring.keys.find((key) => key.kid === kid),
+    keyOf: (kid) => keyFinder(keyring.keys)(kid),
     secret: () => undefined,
     loopback: true,
     clock,
