@@ -317,12 +317,12 @@ function failed(error: unknown, { host }: URL): SpampotsError {
 /** Statuses that pass by themselves (RFC 9110, RFC 6585, RFC 8470). */
 const passing = new Set([408, 409, 421, 423, 425, 429]);
 
-/**
- * The error for an answer that isn't what was hoped for.
- *
- * @returns SpampotsError `delivery-failed` or `delivery-refused`, with `status`
- */
-export function refusalOf({ status, headers }: OutboundAnswer, url: URL): SpampotsError {
+/** @throws SpampotsError `delivery-failed` or `delivery-refused`, with `status`, for any answer but 2xx. */
+export function checkTaken(answer: OutboundAnswer, url: URL): void {
+  if (answer.status < 200 || answer.status >= 300) throw refusalOf(answer, url);
+}
+
+function refusalOf({ status, headers }: OutboundAnswer, url: URL): SpampotsError {
   const facts = { host: url.host, status, reason: `HTTP ${status}` };
   if (status >= 500 || passing.has(status)) {
     const retryAfterMs = retryAfter(headers["retry-after"], Date.now());

@@ -11,8 +11,9 @@ import type { DestinationOf } from "../../feed/destinations.ts";
 import { logKey } from "../../publication/log.ts";
 import { artifactKey } from "../../publication/manifest.ts";
 import { jwsMediaType } from "../../publication/sign.ts";
+import { digestField } from "../../store/digest.ts";
 import type { Outgoing, Target, TargetWorld } from "../destination.ts";
-import { type Outbound, type OutboundCall, openOutbound, refusalOf } from "../outbound.ts";
+import { checkTaken, type Outbound, type OutboundCall, openOutbound } from "../outbound.ts";
 
 /** One file to be put. */
 interface OutgoingFile {
@@ -92,16 +93,13 @@ async function putFile(place: Place, file: OutgoingFile): Promise<void> {
     outbound.call({
       method: "PUT",
       url,
-      headers: {
-        "content-type": file.mediaType,
-        "content-digest": `sha-256=:${Buffer.from(file.sha256, "hex").toString("base64")}:`,
-      },
+      headers: { "content-type": file.mediaType, "content-digest": digestField(file.sha256) },
       body: file.body,
       signal,
     });
   let answer = await put();
   if (noFolder.has(answer.status) && (await makeFolders(place, file.name))) answer = await put();
-  if (answer.status < 200 || answer.status >= 300) throw refusalOf(answer, url);
+  checkTaken(answer, url);
 }
 
 /** How servers that don't make folders by themselves say so: RFC 4918 §9.7.1 has 409, others answer 404, nginx 500. */
