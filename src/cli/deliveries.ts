@@ -1,10 +1,10 @@
 /** `spampots deliveries` and `spampots deliver --retry`: how far each destination is, and another try now. */
 import type { Command } from "commander";
-import { Deliveries, lanesOf } from "../delivery/deliver.ts";
-import { type Lane, laneName } from "../delivery/progress.ts";
+import { Deliveries } from "../delivery/deliver.ts";
+import { type Lane, laneName, lanesOf } from "../delivery/progress.ts";
 import { type LaneStatus, statusOf } from "../delivery/status.ts";
 import { noLake, readFacts } from "../delivery/status-read.ts";
-import { errorTable, isError } from "../errors.ts";
+import { errorTable, isError, SpampotsError } from "../errors.ts";
 import type { Partner } from "../feed/partners.ts";
 import { secondsInstant } from "../feed/period.ts";
 import { inForce } from "../feed/policy.ts";
@@ -70,25 +70,29 @@ const cells = ({ partner, feed, destination, delivered, behind, deliveredAt, fai
     : `since ${secondsInstant(failing.since)}: ${failing.code}${failing.reason === undefined ? "" : ` (${failing.reason})`}`,
 ];
 
-/** Partners with those destinations alone that fit. @throws SpampotsError `bad-argument` where none does. */
+/** Partners with those destinations alone that fit. @throws SpampotsError `bad-argument` where some are named and none does. */
 function withLanesOf(partners: readonly Partner[], { partner, feed, destination }: LaneFlags): Partner[] {
-  const selected = {
-    ...(partner === undefined ? {} : { partner }),
-    ...(feed === undefined ? {} : { feed }),
-    ...(destination === undefined ? {} : { destination }),
-  };
-  const wanted = new Set(lanesOf(partners, selected).map(({ lane }) => laneName(lane)));
-  return partners.map((entry) => ({
-    ...entry,
-    subscriptions: entry.subscriptions
-      .map((subscription) => ({
-        ...subscription,
-        destinations: subscription.destinations.filter(({ name }) =>
-          wanted.has(laneName({ partner: entry.id, feed: subscription.feed.id, destination: name })),
-        ),
-      }))
-      .filter(({ destinations }) => destinations.length > 0),
-  }));
+  const fits = (wanted: string | undefined, name: string) => wanted === undefined || wanted === name;
+  const selected = partners
+    .filter(({ id }) => fits(partner, id))
+    .map((entry) => ({
+      ...entry,
+      subscriptions: entry.subscriptions
+        .filter((subscription) => fits(feed, subscription.feed.id))
+        .map((subscription) => ({
+          ...subscription,
+          destinations: subscription.destinations.filter(({ name }) => fits(destination, name)),
+        }))
+        .filter(({ destinations }) => destinations.length > 0),
+    }));
+  const isNarrowed = partner !== undefined || feed !== undefined || destination !== undefined;
+  if (!isNarrowed || selected.some(({ subscriptions }) => subscriptions.length > 0)) return selected;
+  throw new SpampotsError("bad-argument", "No destination fits.", {
+    partner,
+    feed,
+    destination,
+    hint: "`deliveries` in partners.yaml names the destinations of each subscription.",
+  });
 }
 
 async function laneRows(world: CliWorld, partners: readonly Partner[]): Promise<LaneRow[]> {
@@ -96,7 +100,7 @@ async function laneRows(world: CliWorld, partners: readonly Partner[]): Promise<
   const now = world.clock();
   const facts = await readFacts(
     { store: await world.store(), marks: world.marks(), keyOf: keyFinder(keys), lake: noLake, now },
-    selectedLogs(partners, {}),
+    selectedLogs(partners),
   );
   const stopped = facts.find((entry) => entry.stopped !== undefined);
   if (stopped !== undefined) {
@@ -156,11 +160,13 @@ function sayFailure(error: unknown): Omit<NonNullable<Outcome["error"]>, "sequen
 }
 
 function sayOutcomes(world: CliWorld, partners: readonly Partner[], outcomeOf: (lane: Lane) => Outcome): void {
-  const rows = lanesOf(partners).map(({ lane, partner }) => ({
-    ...lane,
-    in_force: inForce(partner, world.clock()),
-    ...outcomeOf(lane),
-  }));
+  const rows = selectedLogs(partners)
+    .flatMap(lanesOf)
+    .map(({ lane, partner }) => ({
+      ...lane,
+      in_force: inForce(partner, world.clock()),
+      ...outcomeOf(lane),
+    }));
   const failed = rows.filter(({ error }) => error !== undefined);
   if (world.json) sayJson({ lanes: rows.map(({ error, ...row }) => ({ ...row, error: error ?? null })) });
   else if (rows.length === 0) say("Nothing is pushed: no subscription names a destination.");

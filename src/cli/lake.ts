@@ -101,7 +101,7 @@ async function affectedLogs(world: CliWorld, batch: BatchRecord) {
   const { keys } = await listKeys(world.settings.keys);
   const now = world.clock();
   const affected: { partner: string; feed: string; period: string; revised_from: string | null }[] = [];
-  for (const { partner, subscription } of selectedLogs(partners, {})) {
+  for (const { partner, subscription } of selectedLogs(partners)) {
     const feed = subscription.feed.id;
     const tip = await readTip(store.under(feedPrefix(partner.id, feed)), keyFinder(keys));
     for (const { period, revisedFrom } of affectedBy(batch, { partner, subscription, log: logStateOf(tip), now })) {

@@ -2,7 +2,6 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import type { Tell } from "../delivery/alert-book.ts";
@@ -10,6 +9,7 @@ import { Deliveries } from "../delivery/deliver.ts";
 import { StoreLeases } from "../delivery/leases.ts";
 import { checkOutcome, Runner } from "../delivery/runner.ts";
 import { Signals } from "../delivery/signals.ts";
+import { isDoneWithin } from "../delivery/within.ts";
 import { configurationDigest } from "../feed/configuration.ts";
 import type { KeyList } from "../publication/keys.ts";
 import type { Settings } from "../settings.ts";
@@ -76,25 +76,14 @@ async function runOn(world: CliWorld, serving = false): Promise<void> {
   metrics?.close();
   metrics?.closeAllConnections();
   const closed = runner.close().then(() => signals.close());
-  const ended = Promise.all([closed, served?.close()]).then(() => true as const);
-  if (await isWithin(endingMs, ended)) return;
+  const ended = Promise.all([closed, served?.close()]);
+  if (await isDoneWithin(endingMs, ended)) return;
   world.interrupt();
-  if (await isWithin(breakingMs, ended)) return;
+  if (await isDoneWithin(breakingMs, ended)) return;
   // A store that hangs. Nothing is lost by it: the next runner does what is due then.
   world.log.warn("ended in the middle of work; what was begun is done again");
-  await Promise.race([leases.close(), sleep(releasingMs)]);
+  await isDoneWithin(releasingMs, leases.close());
   process.exit(0);
-}
-
-/** Does it come true in that time? The process is kept alive until then, and no longer. */
-async function isWithin(ms: number, ended: Promise<true>): Promise<boolean> {
-  const over = new AbortController();
-  const { signal } = over;
-  try {
-    return await Promise.race([ended, sleep(ms, false, { signal }).catch(() => false)]);
-  } finally {
-    over.abort();
-  }
 }
 
 /** A runner whose address is taken (by another one on this machine, for instance) does its work all the same. */

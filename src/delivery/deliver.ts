@@ -6,12 +6,12 @@
  * Nobody waits long for another: a lane with a long backlog goes to the end of the queue every few seconds; one
  * partner's lanes have at most a quarter of the places, and those that failed last time at most half.
  */
-import { SpampotsError } from "../errors.ts";
-import type { Destination } from "../feed/destinations.ts";
 import type { Partner } from "../feed/partners.ts";
 import { inForce } from "../feed/policy.ts";
+import { selectedLogs } from "../publication/plan.ts";
 import { LaneWork, type LaneWorld } from "./lane.ts";
-import { type Lane, laneName } from "./progress.ts";
+import { type ConfiguredLane, laneName, lanesOf } from "./progress.ts";
+import { isDoneWithin } from "./within.ts";
 
 /** What delivering works with. */
 export interface DeliverWorld extends LaneWorld {
@@ -43,14 +43,11 @@ export class Deliveries {
     if (this.#closed) return;
     const now = this.#world.clock();
     const known = new Set<string>();
-    for (const partner of partners.filter((one) => inForce(one, now))) {
-      for (const { feed, destinations } of partner.subscriptions) {
-        for (const destination of destinations) {
-          const work = this.#laneOf(partner, feed.id, destination);
-          known.add(work.name);
-          if (this.#running.get(work.name)?.work !== work && now >= work.notBefore) this.#waiting.add(work);
-        }
-      }
+    const logs = selectedLogs(partners.filter((partner) => inForce(partner, now)));
+    for (const lane of logs.flatMap(lanesOf)) {
+      const work = this.#workOf(lane);
+      known.add(work.name);
+      if (this.#running.get(work.name)?.work !== work && now >= work.notBefore) this.#waiting.add(work);
     }
     for (const work of [...this.#lanes.values()]) if (!known.has(work.name)) this.#end(work);
     this.#begin();
@@ -68,22 +65,18 @@ export class Deliveries {
   async close(): Promise<void> {
     this.#closed = true;
     for (const work of [...this.#lanes.values()]) this.#end(work);
-    const patience = Promise.withResolvers<void>();
-    const timer = setTimeout(patience.resolve, closingMs);
-    await Promise.race([this.idle(), patience.promise]);
-    clearTimeout(timer);
+    await isDoneWithin(closingMs, this.idle());
   }
 
-  #laneOf(partner: Partner, feed: string, destination: Destination): LaneWork {
-    const name = laneName({ partner: partner.id, feed, destination: destination.name });
-    const found = this.#lanes.get(name);
-    if (found?.fits(partner, destination)) {
-      found.partner = partner;
+  #workOf(configured: ConfiguredLane): LaneWork {
+    const found = this.#lanes.get(laneName(configured.lane));
+    if (found?.fits(configured)) {
+      found.partner = configured.partner;
       return found;
     }
     if (found !== undefined) this.#end(found);
-    const work = new LaneWork({ partner, feed, destination }, this.#world);
-    this.#lanes.set(name, work);
+    const work = new LaneWork(configured, this.#world);
+    this.#lanes.set(work.name, work);
     return work;
   }
 
@@ -124,29 +117,4 @@ export class Deliveries {
     }
     return undefined;
   }
-}
-
-/** @throws SpampotsError `bad-argument` where no destination fits. */
-export function lanesOf(
-  partners: readonly Partner[],
-  selected: { readonly partner?: string; readonly feed?: string; readonly destination?: string } = {},
-): { readonly lane: Lane; readonly partner: Partner; readonly destination: Destination }[] {
-  const lanes = partners
-    .filter(({ id }) => selected.partner === undefined || id === selected.partner)
-    .flatMap((partner) =>
-      partner.subscriptions.flatMap(({ feed, destinations }) =>
-        destinations.map((destination) => ({
-          lane: { partner: partner.id, feed: feed.id, destination: destination.name },
-          partner,
-          destination,
-        })),
-      ),
-    )
-    .filter(({ lane }) => selected.feed === undefined || lane.feed === selected.feed)
-    .filter(({ lane }) => selected.destination === undefined || lane.destination === selected.destination);
-  if (lanes.length > 0 || Object.keys(selected).length === 0) return lanes;
-  throw new SpampotsError("bad-argument", "No destination fits.", {
-    ...selected,
-    hint: "`deliveries` in partners.yaml names the destinations of each subscription.",
-  });
 }

@@ -26,6 +26,7 @@ import {
 } from "./destination.ts";
 import type { Lease, Leases } from "./leases.ts";
 import {
+  type ConfiguredLane,
   deliveredTo,
   forgetAttempts,
   isDelivered,
@@ -49,13 +50,6 @@ export interface LaneWorld extends Pick<TargetWorld, "secret" | "loopback"> {
   chance(): number;
   readonly onDelivered?: (lane: Lane, outgoing: Outgoing) => void;
   readonly onFailed?: (lane: Lane, sequence: number, error: unknown) => void;
-}
-
-/** What a lane is made of. */
-export interface LaneParts {
-  readonly partner: Partner;
-  readonly feed: string;
-  readonly destination: Destination;
 }
 
 /** Milliseconds of a turn after which others go first, if any wait. */
@@ -83,9 +77,9 @@ export class LaneWork {
   /** Whether a part of the next one may be there, and failures of it be noted. */
   #again = true;
 
-  constructor({ partner, feed, destination }: LaneParts, world: LaneWorld) {
-    this.lane = { partner: partner.id, feed, destination: destination.name };
-    this.name = laneName(this.lane);
+  constructor({ lane, partner, destination }: ConfiguredLane, world: LaneWorld) {
+    this.lane = lane;
+    this.name = laneName(lane);
     this.partner = partner;
     this.#world = world;
     this.#destination = destination;
@@ -93,7 +87,7 @@ export class LaneWork {
   }
 
   /** Whether this lane is that of a destination as it is configured now. */
-  fits(partner: Partner, destination: Destination): boolean {
+  fits({ partner, destination }: ConfiguredLane): boolean {
     return configured(partner, destination) === this.#configured;
   }
 

@@ -8,8 +8,11 @@
  */
 import { z } from "zod";
 import { type ErrorCode, isError, SpampotsError } from "../errors.ts";
+import type { Destination } from "../feed/destinations.ts";
+import type { Partner } from "../feed/partners.ts";
 import { secondsInstant } from "../feed/period.ts";
 import { sequenceName } from "../publication/log.ts";
+import type { PartnerLog } from "../publication/plan.ts";
 import type { Store } from "../store/store.ts";
 import { type PushReceipt, receiptSchema } from "./receipt.ts";
 
@@ -19,6 +22,22 @@ export interface Lane {
   readonly feed: string;
   /** Name of the destination. */
   readonly destination: string;
+}
+
+/** A lane as it is configured. */
+export interface ConfiguredLane {
+  readonly lane: Lane;
+  readonly partner: Partner;
+  readonly destination: Destination;
+}
+
+/** The lanes of a log, in the order of its destinations. */
+export function lanesOf({ partner, subscription: { feed, destinations } }: PartnerLog): ConfiguredLane[] {
+  return destinations.map((destination) => ({
+    lane: { partner: partner.id, feed: feed.id, destination: destination.name },
+    partner,
+    destination,
+  }));
 }
 
 /** `jpcert-cc/spam-sources/https`: a lane for people, and as a key of maps. */

@@ -78,7 +78,7 @@ const issuer = "CERT.br";
 const content = "nothing of interest\n";
 const contentSha256 = createHash("sha256").update(content).digest("hex");
 const announced = new Set<string>();
-for (const { partner, subscription } of selectedLogs(partners, {})) {
+for (const { partner, subscription } of selectedLogs(partners)) {
   if (!announced.has(partner.id)) {
     await ensureAnnounced(store, partner.id, { issuer, keyring, now: now - 50 * dayMs });
     announced.add(partner.id);
