@@ -7,7 +7,7 @@ import { codeOf, isError } from "../errors.ts";
 import { placeOf } from "../feed/destinations.ts";
 import type { Log } from "../log.ts";
 import { hourMs } from "../model.ts";
-import { inLanes } from "../publication/lanes.ts";
+import { mapAtOnce } from "../publication/at-once.ts";
 import type { Manifest } from "../publication/manifest.ts";
 import { logName, type PartnerLog, selectedLogs } from "../publication/plan.ts";
 import type { PublishOutcome } from "../publication/publish.ts";
@@ -19,7 +19,7 @@ import { type ConfiguredLane, type Lane, laneName, lanesOf } from "./progress.ts
 import { RunMetrics } from "./run-metrics.ts";
 import type { Tick } from "./runner.ts";
 import { type LaneFacts, type LogFacts, statusOf } from "./status.ts";
-import { laneFacts, logsAtOnce, readNewest } from "./status-read.ts";
+import { laneFacts, readAtOnce, readNewest } from "./status-read.ts";
 import { isDoneWithin } from "./within.ts";
 
 /** What signals are made with. */
@@ -163,16 +163,7 @@ export class Signals {
   async #facts({ partners, outcome }: Tick): Promise<LogFacts[]> {
     for (const { partner, manifest } of outcome.published) this.#tips.set(logName(partner, manifest.feed), manifest);
     this.#noteFailures(outcome);
-    const logs = selectedLogs(partners);
-    const facts = new Map<PartnerLog, LogFacts>();
-    await inLanes(logsAtOnce, async (lanes) => {
-      for (const log of logs) {
-        await lanes(async () => {
-          facts.set(log, await this.#logFacts(log));
-        });
-      }
-    });
-    return logs.flatMap((log) => facts.get(log) ?? []);
+    return mapAtOnce(selectedLogs(partners), readAtOnce, (log) => this.#logFacts(log));
   }
 
   async #logFacts(log: PartnerLog): Promise<LogFacts> {

@@ -7,9 +7,9 @@ import { placeOf } from "../feed/destinations.ts";
 import { type DueContext, due } from "../feed/due.ts";
 import type { LakeState } from "../feed/input-set.ts";
 import type { Subscription } from "../feed/partners.ts";
+import { mapAtOnce } from "../publication/at-once.ts";
 import { refuseForeign } from "../publication/behind.ts";
 import { logStateOf } from "../publication/compose.ts";
-import { inLanes } from "../publication/lanes.ts";
 import { type Publication, readManifest, readTip, sequenceName } from "../publication/log.ts";
 import { feedPrefix, type Manifest, parseMicroseconds } from "../publication/manifest.ts";
 import { checkMark, markedSequence, readMark } from "../publication/marks.ts";
@@ -37,15 +37,11 @@ export interface StatusWorld {
 export const noLake: LakeState = { batches: [], excluded: new Set(), earliest: undefined };
 
 /** Logs that are read at the same time. */
-export const logsAtOnce = 16;
+export const readAtOnce = 16;
 
 /** Facts of each log, in the order given. @throws what the store throws; what is wrong with one log is in its facts. */
 export async function readFacts(world: StatusWorld, logs: readonly PartnerLog[]): Promise<LogFacts[]> {
-  const found = new Map<PartnerLog, LogFacts>();
-  await inLanes(logsAtOnce, async (lanes) => {
-    for (const log of logs) await lanes(async () => void found.set(log, await readLog(world, log)));
-  });
-  return logs.flatMap((log) => found.get(log) ?? []);
+  return mapAtOnce(logs, readAtOnce, (log) => readLog(world, log));
 }
 
 async function readLog(world: StatusWorld, { partner, subscription }: PartnerLog): Promise<LogFacts> {

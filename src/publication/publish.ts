@@ -18,10 +18,10 @@ import { temporaryPath } from "../store/temporary.ts";
 import { putAgainRecord } from "./again.ts";
 import { ensureAnnounced } from "./announce.ts";
 import { Answers } from "./answers.ts";
+import { logsAtOnce, mapAtOnce } from "./at-once.ts";
 import { type PublicationFacts, publicationManifest } from "./compose.ts";
 import type { Keyring } from "./keys.ts";
 import type { KnownLogs } from "./known-logs.ts";
-import { inLanes, logsAtOnce } from "./lanes.ts";
 import { append, logKey, type Publication, readManifest } from "./log.ts";
 import { encodeManifest, feedPrefix, type Manifest, payloadDigest } from "./manifest.ts";
 import { putMark } from "./marks.ts";
@@ -198,22 +198,17 @@ class PublishRun implements PublishOutcome {
 
   /** Of a slice that is ours now: logs to which nobody added since they were read. */
   async #stillDue(group: readonly Planned[]): Promise<readonly Planned[]> {
-    const left = new Set(group);
-    await inLanes(logsAtOnce, async (lanes) => {
-      for (const planned of group) {
-        const { partner, subscription } = planned;
-        const name = logName(partner.id, subscription.feed.id);
-        const next = logKey((this.#tips.get(name)?.manifest.sequence ?? 0) + 1);
-        await lanes(async () => {
-          if ((await this.#world.store.under(feedPrefix(partner.id, subscription.feed.id)).stat(next)) === undefined)
-            return;
-          this.contested += 1;
-          this.#stopped.add(name);
-          left.delete(planned);
-        });
-      }
+    const left = await mapAtOnce(group, logsAtOnce, async (planned) => {
+      const { partner, subscription } = planned;
+      const name = logName(partner.id, subscription.feed.id);
+      const place = this.#world.store.under(feedPrefix(partner.id, subscription.feed.id));
+      const next = logKey((this.#tips.get(name)?.manifest.sequence ?? 0) + 1);
+      if ((await place.stat(next)) === undefined) return [planned];
+      this.contested += 1;
+      this.#stopped.add(name);
+      return [];
     });
-    return [...left];
+    return left.flat();
   }
 
   async #makeSlice(first: Planned, group: readonly Planned[]): Promise<void> {
@@ -228,17 +223,10 @@ class PublishRun implements PublishOutcome {
       const split = group.some(({ subscription }) => subscription.splitBy !== undefined);
       const rendered = await renderSlice({ feed, due: first.due, records, formats, split }, folder, this.#world);
       const coverage = this.#coverage(first.due);
-      const made = new Map<Planned, Published>();
-      await inLanes(logsAtOnce, async (lanes) => {
-        for (const planned of group) {
-          await lanes(async () => {
-            const published = await this.#publishOne(planned, { rendered, records, coverage });
-            if (published) made.set(planned, published);
-          });
-        }
-      });
-      // In the order of the plan, whoever was done first.
-      this.published.push(...group.flatMap((planned) => made.get(planned) ?? []));
+      const made = await mapAtOnce(group, logsAtOnce, (planned) =>
+        this.#publishOne(planned, { rendered, records, coverage }),
+      );
+      this.published.push(...made.filter((published) => published !== undefined));
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
