@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { codeOf, type ErrorCode, errorTable, SpampotsError } from "../errors.ts";
 import { parsePeriod } from "../feed/period.ts";
-import type { Manifest } from "../publication/manifest.ts";
+import { type Manifest, storedBytes } from "../publication/manifest.ts";
 import { type PublishOutcome, publish } from "../publication/publish.ts";
 import type { Run } from "./run.ts";
 import { count, errorMembers, errorText, say, sayJson, size, table } from "./say.ts";
@@ -81,7 +81,6 @@ function checkSelection(
 }
 
 const rowsOf = (manifest: Manifest) => manifest.counts.rows ?? manifest.counts.captures ?? 0;
-const bytesOf = (manifest: Manifest) => manifest.artifacts.reduce((sum, artifact) => sum + artifact.bytes, 0);
 
 function tell({ published, failures, contested }: PublishOutcome, dry: boolean, store: string): void {
   if (published.length > 0) {
@@ -94,7 +93,7 @@ function tell({ published, failures, contested }: PublishOutcome, dry: boolean, 
       `TLP:${manifest.tlp}`,
       rowsOf(manifest),
       manifest.artifacts.length,
-      size(bytesOf(manifest)),
+      size(storedBytes(manifest)),
     ]);
     say(table(["partner", "feed", "number", "period", "", "label", "rows", "files", "size"], rows));
     say("");
@@ -113,7 +112,7 @@ function summaryOf(published: PublishOutcome["published"]): string {
   const sum = (of: (manifest: Manifest) => number) =>
     published.reduce((total, { manifest }) => total + of(manifest), 0);
   const partners = new Set(published.map(({ partner }) => partner)).size;
-  const contents = `${count(sum(rowsOf))} rows, ${count(sum(({ artifacts }) => artifacts.length))} files, ${size(sum(bytesOf))}`;
+  const contents = `${count(sum(rowsOf))} rows, ${count(sum(({ artifacts }) => artifacts.length))} files, ${size(sum(storedBytes))}`;
   return `${count(published.length)} publications for ${count(partners)} partners (${contents})`;
 }
 

@@ -4,8 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { SpampotsError } from "../errors.ts";
-import { refuseForeign } from "../publication/behind.ts";
-import { maxJwsBytes, type Publication, readBounded, readSigned } from "../publication/log.ts";
+import { maxJwsBytes, readBounded, readSigned, refuseForeign } from "../publication/log.ts";
 import { type Artifact, artifactKey, feedPrefix, type Manifest } from "../publication/manifest.ts";
 import type { KeyFinder } from "../publication/sign.ts";
 import type { Store } from "../store/store.ts";
@@ -71,13 +70,9 @@ export class Backlog {
     if (this.#last?.sequence === sequence) return this.#last.read;
     const read = await readSigned(this.#place, sequence, this.#options.keyOf);
     if (read === undefined) return undefined;
-    this.#refuseForeign(read.publication);
+    refuseForeign(read.publication, this.#options.partner, this.#options.feed, this.#place);
     this.#last = { sequence, read };
     return read;
-  }
-
-  #refuseForeign(publication: Publication): void {
-    refuseForeign(publication, this.#options.partner, this.#options.feed, this.#place);
   }
 
   /** The files of a publication that are still to be had. One that should be, and isn't there, shows when it is opened. */

@@ -14,7 +14,7 @@ import { secondsInstant } from "../feed/period.ts";
 import { sequenceName } from "../publication/log.ts";
 import type { PartnerLog } from "../publication/plan.ts";
 import type { Store } from "../store/store.ts";
-import { type PushReceipt, receiptSchema } from "./receipt.ts";
+import { type PushReceipt, receiptLines, receiptSchema } from "./receipt.ts";
 
 /** One feed of one partner on its way to one destination. */
 export interface Lane {
@@ -80,8 +80,7 @@ export async function noteDelivered(
   sequence: number,
   receipts: readonly PushReceipt[],
 ): Promise<void> {
-  const body = new TextEncoder().encode(receipts.map((receipt) => `${JSON.stringify(receipt)}\n`).join(""));
-  await store.putOnce(receiptKey(lane, sequence), body, { contentType: "application/jsonl" });
+  await store.putOnce(receiptKey(lane, sequence), receiptLines(receipts), { contentType: "application/jsonl" });
 }
 
 /** Forgets what failed of publications up to this one: the destination has them. */

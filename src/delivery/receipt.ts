@@ -42,3 +42,8 @@ export const receiptSchema = z.union([fetched, pushed]);
 export type Receipt = Readonly<z.infer<typeof receiptSchema>>;
 /** Of what was pushed. */
 export type PushReceipt = Readonly<z.infer<typeof pushed>>;
+
+/** Receipts as they are stored: JSON, one a line. */
+export function receiptLines(receipts: readonly Receipt[]): Uint8Array {
+  return new TextEncoder().encode(receipts.map((receipt) => `${JSON.stringify(receipt)}\n`).join(""));
+}
