@@ -120,10 +120,9 @@ interface Outcome {
 }
 
 async function deliverNow(world: CliWorld, flags: LaneFlags): Promise<void> {
-  const { settings, clock, log, secret } = world;
   const { partners } = await world.configuration();
   const selected = withLanesOf(partners, flags);
-  const { keys } = await listKeys(settings.keys);
+  const { keys } = await listKeys(world.settings.keys);
   const outcomes = new Map<string, Outcome>();
   const outcomeOf = (lane: Lane): Outcome => {
     const outcome = outcomes.get(laneName(lane)) ?? { delivered: 0 };
@@ -131,14 +130,7 @@ async function deliverNow(world: CliWorld, flags: LaneFlags): Promise<void> {
     return outcome;
   };
   const deliveries = new Deliveries({
-    store: await world.store(),
-    keyOf: keyFinder(keys),
-    secret,
-    loopback: settings.run.pushLoopback,
-    clock,
-    log,
-    atOnce: settings.run.pushes,
-    chance: Math.random,
+    ...(await world.deliverWorld(keyFinder(keys))),
     onDelivered: (lane) => {
       outcomeOf(lane).delivered += 1;
     },

@@ -4,7 +4,7 @@
  * be killed, doubled or left off, and the next one does what is due then.
  */
 import { type ScheduledTask, schedule } from "node-cron";
-import { codeOf, isError, SpampotsError, sayError } from "../errors.ts";
+import { isError, sayError } from "../errors.ts";
 import type { Partner } from "../feed/partners.ts";
 import { dayId } from "../feed/period.ts";
 import type { Log } from "../log.ts";
@@ -188,14 +188,4 @@ export class Runner {
       log.error({ err: error }, "not swept; the next tick tries again");
     }
   }
-}
-
-/** @throws SpampotsError `some-failed` where a log was stopped by an error. */
-export function checkOutcome({ failures }: PublishOutcome): void {
-  if (failures.length === 0) return;
-  const codes = failures.map(({ error }) => codeOf(error));
-  throw new SpampotsError("some-failed", "Some logs were stopped by an error; what could be published is.", {
-    codes: [...new Set(codes)],
-    hint: "The log names them; the next tick tries again.",
-  });
 }

@@ -4,7 +4,7 @@
  *
  * `node ticks.ts <now>`, with the environment of the command line
  */
-import { openRunner } from "../../../src/cli/start.ts";
+import { openRunner } from "../../../src/cli/open-runner.ts";
 import { openWorld } from "../../../src/cli/world.ts";
 
 const [now = ""] = process.argv.slice(2);
