@@ -16,7 +16,7 @@ import type { PartnerLog } from "../publication/plan.ts";
 import type { Store } from "../store/store.ts";
 import { type PushReceipt, receiptLines, receiptSchema } from "./receipt.ts";
 
-/** One feed of one partner on its way to one destination. */
+/** A lane, by names. */
 export interface Lane {
   readonly partner: string;
   readonly feed: string;

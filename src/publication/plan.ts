@@ -22,7 +22,7 @@ export interface Selected {
   readonly dry?: boolean;
 }
 
-/** A log: one feed of one partner. */
+/** Whose log, and of which feed. */
 export interface PartnerLog {
   readonly partner: Partner;
   readonly subscription: Subscription;
