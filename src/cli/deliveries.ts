@@ -70,7 +70,11 @@ const cells = ({ partner, feed, destination, delivered, behind, deliveredAt, fai
     : `since ${secondsInstant(failing.since)}: ${failing.code}${failing.reason === undefined ? "" : ` (${failing.reason})`}`,
 ];
 
-/** Partners with those destinations alone that fit. @throws SpampotsError `bad-argument` where some are named and none does. */
+/**
+ * Partners with those destinations alone that fit.
+ *
+ * @throws SpampotsError `bad-argument` where some are named and none does.
+ */
 function withLanesOf(partners: readonly Partner[], { partner, feed, destination }: LaneFlags): Partner[] {
   const fits = (wanted: string | undefined, name: string) => wanted === undefined || wanted === name;
   const selected = partners

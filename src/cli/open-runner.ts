@@ -80,7 +80,9 @@ async function tellOf({ settings, environment }: CliWorld): Promise<Tell | undef
   return (await import("./alert-command.ts")).tellCommand(alert.command, environment);
 }
 
-/** Hex SHA-256 over all that a runner reads at its beginning: configuration, sensors, and what files the key folder has. */
+/**
+ * Hex SHA-256 over all that a runner reads at its beginning: configuration, sensors, and what files the key folder has.
+ */
 async function inputsDigest({ config, sensors, keys }: Settings): Promise<string> {
   const hash = createHash("sha256").update(await configurationDigest(config));
   hash.update(await readFile(sensors).catch((error: NodeJS.ErrnoException) => error.code ?? "unread"));

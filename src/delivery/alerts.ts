@@ -1,6 +1,6 @@
 /**
- * Alerts: what of the troubles of a site somebody is told of, and when. A trouble that may pass by itself is told once it
- * has lasted an hour, one that won't at once. Pure; `alert-book.ts` sees that each is told once.
+ * Alerts: what of the troubles of a site somebody is told of, and when. A trouble that may pass by itself is told once
+ * it has lasted an hour, one that won't at once. Pure; `alert-book.ts` sees that each is told once.
  */
 import { codeOf, type ErrorCode, errorTable } from "../errors.ts";
 import { secondsInstant } from "../feed/period.ts";

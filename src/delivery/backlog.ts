@@ -1,6 +1,6 @@
 /**
- * What of a log a destination doesn't have yet: its publications, one at a time, as they are to be sent today. Of what was
- * withdrawn or is expired the manifest goes alone. Memory is that of one manifest, however long the log is.
+ * What of a log a destination doesn't have yet: its publications, one at a time, as they are to be sent today. Of what
+ * was withdrawn or is expired the manifest goes alone. Memory is that of one manifest, however long the log is.
  */
 import { createHash } from "node:crypto";
 import { SpampotsError } from "../errors.ts";
@@ -75,7 +75,9 @@ export class Backlog {
     return read;
   }
 
-  /** The files of a publication that are still to be had. One that should be, and isn't there, shows when it is opened. */
+  /**
+   * The files of a publication that are still to be had. One that should be, and isn't there, shows when it is opened.
+   */
   async #standing({ sequence, artifacts, retain_until }: Manifest): Promise<readonly Artifact[]> {
     const wanted = artifacts.filter((artifact) => this.#options.wants(artifact));
     if (wanted.length === 0 || Date.parse(retain_until) <= this.#options.clock()) return [];

@@ -1,7 +1,7 @@
 /**
  * Delivering: what was published is brought to its partners' destinations, in order, each publication whole, until the
- * destination took it. Progress is in the store (`progress.ts`), pauses after failures are in memory. Here is who may go
- * when; what a lane then does is in `lane.ts`.
+ * destination took it. Progress is in the store (`progress.ts`), pauses after failures are in memory. Here is who may
+ * go when; what a lane then does is in `lane.ts`.
  *
  * Nobody waits long for another: a lane with a long backlog goes to the end of the queue every few seconds; one
  * partner's lanes have at most a quarter of the places, and those that failed last time at most half.

@@ -1,6 +1,6 @@
 /**
- * One lane at work. Publications go in their order, each noted before the next is begun; what a destination doesn't take is
- * tried again after a pause, and nothing behind it goes before it.
+ * One lane at work. Publications go in their order, each noted before the next is begun; what a destination doesn't
+ * take is tried again after a pause, and nothing behind it goes before it.
  *
  * A lane belongs to one destination as it was configured: where that changes, it ends and another one begins.
  */

@@ -1,7 +1,7 @@
 /**
- * Calls to destinations by HTTP: inside the fence, by TLS, with the partner's credentials, no redirect followed, bounded in
- * time and in what is read of an answer. The one way out, but for S3's. Whatever answers is an opponent until it has been
- * understood.
+ * Calls to destinations by HTTP: inside the fence, by TLS, with the partner's credentials, no redirect followed,
+ * bounded in time and in what is read of an answer. The one way out, but for S3's. Whatever answers is an opponent
+ * until it has been understood.
  *
  * @see RFC 9110 §9.2.2 (what may be sent again), RFC 9112 §9.3.1 (connections that close), RFC 9530 (Content-Digest)
  */
@@ -20,7 +20,10 @@ import { type Fence, fencedLookup, fencedOff, mayAsk } from "./fence.ts";
 export interface OutboundLimits {
   /** Without a byte in either direction, look-up and handshake included. */
   readonly idleMs: number;
-  /** In all, from the look-up to the last byte of the answer: so long, and as long again as its body takes at the slowest. */
+  /**
+   * In all, from the look-up to the last byte of the answer: so long, and as long again as its body takes at the
+   * slowest.
+   */
   readonly wholeMs: number;
   /** The slowest that a body is sent: bytes in a second. */
   readonly slowest: number;
@@ -41,9 +44,9 @@ export interface OutboundCall {
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
   /**
-   * What is sent: all at once, or a stream whose length is known. The stream may be iterated a second time, where a connection
-   * turns out to have been closed. A call whose stream is shorter or longer than its length, or fails, never ends as if
-   * whole: the connection is cut.
+   * What is sent: all at once, or a stream whose length is known. The stream may be iterated a second time, where a
+   * connection turns out to have been closed. A call whose stream is shorter or longer than its length, or fails, never
+   * ends as if whole: the connection is cut.
    */
   readonly body?: Uint8Array | { readonly bytes: number; readonly chunks: AsyncIterable<Uint8Array> };
   readonly signal: AbortSignal;
@@ -57,7 +60,9 @@ export interface OutboundAnswer {
 }
 
 export interface Outbound {
-  /** @throws SpampotsError `delivery-failed` where no whole answer came, `delivery-refused` for a TLS or fence problem. */
+  /**
+   * @throws SpampotsError `delivery-failed` where no whole answer came, `delivery-refused` for a TLS or fence problem.
+   */
   call(call: OutboundCall): Promise<OutboundAnswer>;
   close(): void;
 }
@@ -81,7 +86,11 @@ export function secretOf({ secret }: Pick<TargetWorld, "secret">, variable: stri
   });
 }
 
-/** Opens the way out to one destination. @throws SpampotsError `delivery-refused` where a secret is missing, or is none. */
+/**
+ * Opens the way out to one destination.
+ *
+ * @throws SpampotsError `delivery-refused` where a secret is missing, or is none.
+ */
 export async function openOutbound({ auth, tls, world, limits = usualLimits }: OutboundOptions): Promise<Outbound> {
   const authorization = auth === undefined ? {} : { authorization: authorizationOf(auth, world) };
   const shared = { keepAlive: true, timeout: limits.idleMs, lookup: fencedLookup(world) };
@@ -122,8 +131,8 @@ export async function openOutbound({ auth, tls, world, limits = usualLimits }: O
 const lengthOf = (body: NonNullable<OutboundCall["body"]>) => ("chunks" in body ? body.bytes : body.length);
 
 /**
- * Whether a connection that was kept had been closed by the other side before it saw the call: then, and only where doing
- * it twice does no harm, the call is made again on a fresh one.
+ * Whether a connection that was kept had been closed by the other side before it saw the call: then, and only where
+ * doing it twice does no harm, the call is made again on a fresh one.
  */
 function wasClosedBefore(
   request: ClientRequest,
@@ -135,7 +144,9 @@ function wasClosedBefore(
   return request.reusedSocket && harmless && !signal.aborted && (reason === "ECONNRESET" || reason === "EPIPE");
 }
 
-/** What a header takes (RFC 9110 §5.5), but no white space at its ends: that comes from a file read with its line end. */
+/**
+ * What a header takes (RFC 9110 §5.5), but no white space at its ends: that comes from a file read with its line end.
+ */
 const headerText = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
 
 function authorizationOf(auth: Auth, world: Omit<TargetWorld, "memory">): string {
@@ -244,7 +255,9 @@ async function exchange(
   }
 }
 
-/** Hands over the whole body and ends the request; rejects, without ending it, where the body isn't what was announced. */
+/**
+ * Hands over the whole body and ends the request; rejects, without ending it, where the body isn't what was announced.
+ */
 async function send(request: ClientRequest, body: OutboundCall["body"]): Promise<void> {
   if (body === undefined || !("chunks" in body)) {
     request.end(body);

@@ -52,8 +52,8 @@ export async function isDelivered(store: Store, lane: Lane, sequence: number): P
 }
 
 /**
- * The newest publication that the destination took; 0 for none. One look where that is `tip`, the log's newest; else about
- * two for each doubling of how far it is behind.
+ * The newest publication that the destination took; 0 for none. One look where that is `tip`, the log's newest; else
+ * about two for each doubling of how far it is behind.
  *
  * @param store the whole store.
  */
@@ -73,7 +73,9 @@ export async function deliveredTo(store: Store, lane: Lane, tip: number): Promis
   return has;
 }
 
-/** Notes that a destination took a publication: every file of it, and the manifest last. Once, whoever does it again. */
+/**
+ * Notes that a destination took a publication: every file of it, and the manifest last. Once, whoever does it again.
+ */
 export async function noteDelivered(
   store: Store,
   lane: Lane,
@@ -121,7 +123,9 @@ export type Attempt = Readonly<z.infer<typeof attemptSchema>>;
 
 const attemptsOf = (store: Store, lane: Lane) => store.under(`attempts/${laneName(lane)}`);
 
-/** Notes why a destination doesn't take a publication: the first time that it fails in this way. `now` in milliseconds. */
+/**
+ * Notes why a destination doesn't take a publication: the first time that it fails in this way. `now` in milliseconds.
+ */
 export async function noteAttempt(
   store: Store,
   lane: Lane,

@@ -1,4 +1,6 @@
-/** A receipt: the record that a partner was handed a publication, or a file of it: when, how, and which digest. Pure. */
+/**
+ * A receipt: the record that a partner was handed a publication, or a file of it: when, how, and which digest. Pure.
+ */
 import { z } from "zod";
 import { secondSchema, sha256Schema } from "../publication/exact-json.ts";
 

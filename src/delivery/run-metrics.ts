@@ -1,4 +1,6 @@
-/** Metrics of the runner for Prometheus. They name partners, and are the operator's alone; nothing secret is in them. */
+/**
+ * Metrics of the runner for Prometheus. They name partners, and are the operator's alone; nothing secret is in them.
+ */
 import { Counter, Gauge, type Registry } from "prom-client";
 import { type Manifest, storedBytes } from "../publication/manifest.ts";
 import { type LogFacts, mouDaysLeft, rowsOf, statusOf } from "./status.ts";

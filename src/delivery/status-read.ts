@@ -1,6 +1,6 @@
 /**
- * The facts that a status is made of, from the store and the lake. Of each log the newest manifest is read (or two, where
- * that corrects an earlier period) and a few names of receipts, however long the log is.
+ * The facts that a status is made of, from the store and the lake. Of each log the newest manifest is read (or two,
+ * where that corrects an earlier period) and a few names of receipts, however long the log is.
  */
 import { isError } from "../errors.ts";
 import { placeOf } from "../feed/destinations.ts";
@@ -135,8 +135,8 @@ export async function failingOf(store: Store, lane: Lane, delivered: number): Pr
 }
 
 /**
- * The newest publication that a receipt says the partner took. Names alone are read: they begin with the greatest sequence
- * that the receipts in them tell of, so that a listing from a sequence on tells whether there is any such one.
+ * The newest publication that a receipt says the partner took. Names alone are read: they begin with the greatest
+ * sequence that the receipts in them tell of, so that a listing from a sequence on tells whether there is any such one.
  */
 export async function newestTaken(
   store: Store,

@@ -19,8 +19,9 @@ export interface Late {
 /**
  * Published periods of a log, oldest first, with the number of batches that concern them and were committed when they
  * could be revised no more: after `revise_for`, or where the next revision would have come after it. Of the latter only
- * those that the log's newest manifest still tells of; excluded batches don't count. As far back as the lake's state goes.
- * Of a period that was first published after `revise_for`, when publishing was off for as long, some may be counted that it has.
+ * those that the log's newest manifest still tells of; excluded batches don't count. As far back as the lake's state
+ * goes. Of a period that was first published after `revise_for`, when publishing was off for as long, some may be
+ * counted that it has.
  *
  * @param committedAt when a batch was first committed, in milliseconds, by the first 16 hex digits of its id: `firstCommits`
  *   in `lake/sweep.ts`.

@@ -1,7 +1,8 @@
 /**
  * What was published to a partner in one feed, as the doors read it: over a store confined to the feed's prefix, every
- * signature checked, and what later publications say of earlier ones taken into account. A log is read from its end back,
- * as far as somebody asks, and then followed: what a publication needs to be told of stands in it and in those after it.
+ * signature checked, and what later publications say of earlier ones taken into account. A log is read from its end
+ * back, as far as somebody asks, and then followed: what a publication needs to be told of stands in it and in those
+ * after it.
  *
  * @see design §3 points 10, 13, 15
  */

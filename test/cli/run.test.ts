@@ -1,4 +1,6 @@
-/** `run` and `start` as processes: how they end, what they do with a configuration that breaks, and their exit codes. */
+/**
+ * `run` and `start` as processes: how they end, what they do with a configuration that breaks, and their exit codes.
+ */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";

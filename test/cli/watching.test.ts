@@ -1,4 +1,7 @@
-/** What an operator watches by, as it is started: status, deliveries, receipts, alerts, metrics and readiness of a runner. */
+/**
+ * What an operator watches by, as it is started: status, deliveries, receipts, alerts, metrics and readiness of a
+ * runner.
+ */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { chmod, readFile, writeFile } from "node:fs/promises";

@@ -1,4 +1,6 @@
-/** The way out against servers on loopback that behave badly in every way that HTTP allows, and in some that it doesn't. */
+/**
+ * The way out against servers on loopback that behave badly in every way that HTTP allows, and in some that it doesn't.
+ */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http";

@@ -1,6 +1,6 @@
 /**
- * One partner with one destination, for tests of what is pushed: a real store and log on disk, the real `Deliveries`, and a
- * clock that goes on by a day with each try, so that no pause after a failure is waited for.
+ * One partner with one destination, for tests of what is pushed: a real store and log on disk, the real `Deliveries`,
+ * and a clock that goes on by a day with each try, so that no pause after a failure is waited for.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

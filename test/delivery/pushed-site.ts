@@ -1,6 +1,6 @@
 /**
- * A site whose partners have a destination on this machine, for tests of what an operator sees: a real store and lake, real
- * publications, the commands as processes.
+ * A site whose partners have a destination on this machine, for tests of what an operator sees: a real store and lake,
+ * real publications, the commands as processes.
  */
 import { execFile } from "node:child_process";
 import { cp, mkdir, writeFile } from "node:fs/promises";

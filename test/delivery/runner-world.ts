@@ -1,4 +1,7 @@
-/** Runners over one small installation: real lake, engine, keys and store; a clock that is told, and counts of what they ask. */
+/**
+ * Runners over one small installation: real lake, engine, keys and store; a clock that is told, and counts of what they
+ * ask.
+ */
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { Deliveries } from "../../src/delivery/deliver.ts";

@@ -1,6 +1,6 @@
 /**
- * Files into a folder of the partner's by PUT, as WebDAV servers take them, laid out as the partner's prefix is, so that
- * `spampots verify` and `openssl` prove the folder:
+ * Files into a folder of the partner's by PUT, as WebDAV servers take them, laid out as the partner's prefix is, so
+ * that `spampots verify` and `openssl` prove the folder:
  *
  *     <url>/keys/00000001.jws   <url>/<feed>/artifacts/<16 hex>-<name>   <url>/<feed>/log/00000001.jws
  *
@@ -106,8 +106,8 @@ async function putFile(place: Place, file: OutgoingFile): Promise<void> {
 const noFolder = new Set([404, 409, 500]);
 
 /**
- * Makes the folders of a file below the base. True where they are there now: made (201), or there already (405), perhaps
- * since another lane that goes to the same place made them a moment ago.
+ * Makes the folders of a file below the base. True where they are there now: made (201), or there already (405),
+ * perhaps since another lane that goes to the same place made them a moment ago.
  */
 async function makeFolders({ outbound, base, signal }: Place, name: string): Promise<boolean> {
   const folders = name.split("/").slice(0, -1);

@@ -1,5 +1,6 @@
 /**
- * A partner's TAXII 2.1 server as a writer of one collection meets it. Whatever it answers is bounded, checked and escaped.
+ * A partner's TAXII 2.1 server as a writer of one collection meets it. Whatever it answers is bounded, checked and
+ * escaped.
  *
  * @see TAXII 2.1 §4.2 (API root), §4.3 (status), §5.3 (object manifests), §5.5 (adding objects)
  */

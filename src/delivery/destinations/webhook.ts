@@ -1,6 +1,6 @@
 /**
- * A message to a URL of the partner's: the signed manifest itself, which proves itself, so that the receiver then comes for
- * the files. The same publication always has the same idempotency key.
+ * A message to a URL of the partner's: the signed manifest itself, which proves itself, so that the receiver then comes
+ * for the files. The same publication always has the same idempotency key.
  *
  * @see RFC 9110 §9.3.3 (POST), RFC 9530 (Content-Digest)
  */

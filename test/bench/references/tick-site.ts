@@ -1,6 +1,7 @@
 /**
- * Makes a site for the figure on ticks: partners with a policy of their own each, subscribed to the project's five feeds by
- * week, and a log of four weeks in each, signed as the publisher does it; nothing is due. Files hold nothing of interest.
+ * Makes a site for the figure on ticks: partners with a policy of their own each, subscribed to the project's five
+ * feeds by week, and a log of four weeks in each, signed as the publisher does it; nothing is due. Files hold nothing
+ * of interest.
  *
  * `node tick-site.ts <folder> <config> <partners> <now>`
  */

@@ -1,6 +1,6 @@
 /**
- * Ticks of a runner as `spampots run` opens it, at a site where nothing is due: the time of one when it is warm, and of the
- * first.
+ * Ticks of a runner as `spampots run` opens it, at a site where nothing is due: the time of one when it is warm, and of
+ * the first.
  *
  * `node ticks.ts <now>`, with the environment of the command line
  */
