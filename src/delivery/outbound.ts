@@ -5,14 +5,13 @@
  *
  * @see RFC 9110 §9.2.2 (what may be sent again), RFC 9112 §9.3.1 (connections that close), RFC 9530 (Content-Digest)
  */
-import { readFile } from "node:fs/promises";
 import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { isIP } from "node:net";
-import { createSecureContext } from "node:tls";
 import { isError, SpampotsError, sayError } from "../errors.ts";
 import type { Auth, ClientTls } from "../feed/destinations.ts";
 import { retryAfter } from "./backoff.ts";
+import { authorizationOf, clientPair } from "./credentials.ts";
 import type { TargetWorld } from "./destination.ts";
 import { type Fence, fencedLookup, fencedOff, mayAsk } from "./fence.ts";
 
@@ -75,17 +74,6 @@ export interface OutboundOptions {
   readonly limits?: OutboundLimits;
 }
 
-/** A secret of the environment. @throws SpampotsError `delivery-refused` where the variable isn't set. */
-export function secretOf({ secret }: Pick<TargetWorld, "secret">, variable: string): string {
-  const value = secret(variable);
-  if (value !== undefined && value !== "") return value;
-  throw new SpampotsError("delivery-refused", "A secret of a destination isn't there.", {
-    variable,
-    reason: `${variable} isn't set`,
-    hint: "Set this environment variable where the runner is started; partners.yaml holds its name only.",
-  });
-}
-
 /**
  * Opens the way out to one destination.
  *
@@ -96,7 +84,7 @@ export async function openOutbound({ auth, tls, world, limits = usualLimits }: O
   const shared = { keepAlive: true, timeout: limits.idleMs, lookup: fencedLookup(world) };
   const agents = {
     http: new HttpAgent(shared),
-    https: new HttpsAgent({ ...shared, minVersion: "TLSv1.2", ...(tls ? await pair(tls, world) : {}) }),
+    https: new HttpsAgent({ ...shared, minVersion: "TLSv1.2", ...(tls ? await clientPair(tls, world) : {}) }),
   };
   const start = ({ method, url, headers, body, signal }: OutboundCall): ClientRequest => {
     const secure = url.protocol === "https:";
@@ -142,51 +130,6 @@ function wasClosedBefore(
   const reason = isError(error, "delivery-failed") ? error.facts.reason : undefined;
   const harmless = method !== "POST" || "idempotency-key" in headers;
   return request.reusedSocket && harmless && !signal.aborted && (reason === "ECONNRESET" || reason === "EPIPE");
-}
-
-/**
- * What a header takes (RFC 9110 §5.5), but no white space at its ends: that comes from a file read with its line end.
- */
-const headerText = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
-
-function authorizationOf(auth: Auth, world: Omit<TargetWorld, "memory">): string {
-  const unfit = (variable: string, reason: string) =>
-    new SpampotsError("delivery-refused", "A secret of a destination can't be one.", { variable, reason });
-  if ("bearer" in auth) {
-    const token = secretOf(world, auth.bearer);
-    if (headerText.test(token)) return `Bearer ${token}`;
-    throw unfit(auth.bearer, `${auth.bearer} has white space at an end, or characters that no header takes`);
-  }
-  const [user, password] = [secretOf(world, auth.user), secretOf(world, auth.password)];
-  // RFC 7617 §2: neither has control characters, and the user no colon.
-  if (/[:\p{Cc}]/u.test(user)) throw unfit(auth.user, `${auth.user} has a colon or a control character`);
-  if (/\p{Cc}/u.test(password)) throw unfit(auth.password, `${auth.password} has a control character`);
-  return `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
-}
-
-async function pair(tls: ClientTls, world: Omit<TargetWorld, "memory">): Promise<{ cert: string; key: string }> {
-  const read = async (variable: string) => {
-    const path = secretOf(world, variable);
-    return readFile(path, "utf8").catch((cause: unknown) => {
-      throw new SpampotsError("delivery-refused", "The certificate for a destination, or its key, can't be read.", {
-        cause,
-        variable,
-        reason: `the file that ${variable} names can't be read`,
-        hint: "The variable holds the path of a PEM file.",
-      });
-    });
-  };
-  const found = { cert: await read(tls.certificate), key: await read(tls.key) };
-  try {
-    createSecureContext(found);
-  } catch (cause) {
-    throw new SpampotsError("delivery-refused", "The certificate for a destination and its key aren't a pair.", {
-      cause,
-      variable: tls.certificate,
-      reason: `what ${tls.certificate} and ${tls.key} name isn't a certificate and its key`,
-    });
-  }
-  return found;
 }
 
 /** What can be told before a name is resolved. `URL` has brought every spelling of an IPv4 address to the usual one. */

@@ -16,9 +16,10 @@ import { logKey } from "../../publication/log.ts";
 import { type Artifact, artifactKey } from "../../publication/manifest.ts";
 import { jwsMediaType } from "../../publication/sign.ts";
 import { openS3Place, type S3PlaceStore } from "../../store/s3-place.ts";
+import { secretOf } from "../credentials.ts";
 import type { Outgoing, Target, TargetWorld } from "../destination.ts";
 import { fencedLookup } from "../fence.ts";
-import { checkPlace, isUntrusted, secretOf } from "../outbound.ts";
+import { checkPlace, isUntrusted } from "../outbound.ts";
 
 /** Milliseconds for a call, its tries included; what is sent has more time, by its size. */
 const deadlineMs = 60_000;
