@@ -270,15 +270,12 @@ class PublishRun implements PublishOutcome {
         this.#tips.set(name, { manifest, payloadSha256: payloadDigest(encodeManifest(manifest)), kid: keyring.live });
         return { partner: partner.id, manifest };
       }
-      await putArtifacts(store, manifest, rendered);
-      const outcome = await append(store, manifest, keyring.signer);
-      if (outcome === "lost") {
+      const committed = await this.#commit(store, manifest, rendered);
+      if (committed === undefined) {
         this.contested += 1;
         this.#stopped.add(name);
         return undefined;
       }
-      await putMissing(store, manifest, rendered);
-      const committed = await this.#readBack(store, manifest);
       await putMark(this.#world.marks, partner.id, manifest.feed, committed);
       this.#tips.set(name, committed);
       this.#world.known?.note(name, committed);
@@ -293,6 +290,18 @@ class PublishRun implements PublishOutcome {
       this.#fail({ partner: partner.id, feed: subscription.feed.id, period: entry.period.id, error });
       return undefined;
     }
+  }
+
+  /** Stores a publication, the manifest last; `undefined` where another publisher was first. */
+  async #commit(
+    store: Store,
+    manifest: Manifest,
+    rendered: PublicationFacts["rendered"],
+  ): Promise<Publication | undefined> {
+    await putArtifacts(store, manifest, rendered);
+    if ((await append(store, manifest, this.#world.keyring.signer)) === "lost") return undefined;
+    await putMissing(store, manifest, rendered);
+    return this.#readBack(store, manifest);
   }
 
   async #announce(partner: string): Promise<void> {
