@@ -13,7 +13,7 @@ import { selectedLogs } from "../publication/plan.ts";
 import { keyFinder } from "../publication/sign.ts";
 import type { Run } from "./run.ts";
 import { count, say, sayJson, table } from "./say.ts";
-import { laneJson } from "./status.ts";
+import { failureText, laneJson } from "./status.ts";
 import type { CliWorld } from "./world.ts";
 
 /** Narrows what is shown or tried. */
@@ -65,9 +65,7 @@ const cells = ({ partner, feed, destination, delivered, behind, deliveredAt, fai
   delivered,
   behind,
   deliveredAt === undefined ? "–" : secondsInstant(deliveredAt),
-  failing === undefined
-    ? ""
-    : `since ${secondsInstant(failing.since)}: ${failing.code}${failing.reason === undefined ? "" : ` (${failing.reason})`}`,
+  failing === undefined ? "" : `since ${secondsInstant(failing.since)}: ${failureText(failing)}`,
 ];
 
 /**
@@ -181,5 +179,5 @@ const outcomeCells = (row: Lane & Outcome & { readonly in_force: boolean }) => [
     ? row.in_force
       ? "has all"
       : "not tried: the MoU isn't in force"
-    : `${row.error.sequence} failed: ${row.error.code}${row.error.reason === undefined ? "" : ` (${row.error.reason})`}`,
+    : `${row.error.sequence} failed: ${failureText(row.error)}`,
 ];

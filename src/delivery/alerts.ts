@@ -6,7 +6,7 @@ import { codeOf, type ErrorCode, errorTable } from "../errors.ts";
 import { secondsInstant } from "../feed/period.ts";
 import { inForce } from "../feed/policy.ts";
 import { hourMs } from "../model.ts";
-import { type LogFacts, mouDaysLeft, statusOf, type Trouble } from "./status.ts";
+import { type LogFacts, mouDaysLeft, mouWarningDays, statusOf, type Trouble } from "./status.ts";
 
 export const alertKinds = [
   "configuration-broken",
@@ -35,7 +35,7 @@ export interface Alert {
 export const patience = hourMs;
 
 /** Days before an MoU's end at which that is told. */
-const mouSteps = [7, 30, 60] as const;
+const mouSteps = [7, 30, mouWarningDays] as const;
 
 /** True where an error won't pass by itself. */
 const stays = (code: string) => code in errorTable && !errorTable[code as ErrorCode].retry; // it is one of them

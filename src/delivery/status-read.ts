@@ -125,7 +125,7 @@ export async function laneFacts(
 }
 
 /** Since when, and why last, the publication after `delivered` isn't taken. */
-export async function failingOf(store: Store, lane: Lane, delivered: number): Promise<LaneFacts["failing"]> {
+async function failingOf(store: Store, lane: Lane, delivered: number): Promise<LaneFacts["failing"]> {
   // What a runner that was killed didn't take away is of earlier ones.
   const attempts = (await failedAttempts(store, lane)).filter(({ sequence }) => sequence > delivered);
   const [first, last] = [attempts[0], attempts.at(-1)];

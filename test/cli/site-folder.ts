@@ -10,6 +10,9 @@ import { projectRoot } from "../source-files.ts";
 
 const program = ["--disable-warning=ExperimentalWarning", join(projectRoot, "src/cli.ts")];
 
+/** Longer than any command takes: one that hangs is ended, and fails. */
+const longestMs = 120_000;
+
 type Environment = Readonly<Record<string, string>>;
 
 /** What a command said and how it ended. */
@@ -68,8 +71,11 @@ export async function siteFolder(
     },
     run: (args, env = {}) =>
       new Promise((done) => {
-        execFile(process.execPath, [...program, ...args], { env: { ...base, ...env } }, (error, stdout, stderr) =>
-          done({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr }),
+        execFile(
+          process.execPath,
+          [...program, ...args],
+          { env: { ...base, ...env }, timeout: longestMs },
+          (error, stdout, stderr) => done({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr }),
         );
       }),
     start(args, env = {}) {
