@@ -139,6 +139,11 @@ export function isError(error: unknown, code?: ErrorCode): error is SpampotsErro
   return error instanceof SpampotsError && (code === undefined || error.code === code);
 }
 
+/** The code of anything thrown: `internal` for what isn't an error of ours. */
+export function codeOf(error: unknown): ErrorCode {
+  return isError(error) ? error.code : "internal";
+}
+
 /** A message for people from anything thrown: one line, no stack. */
 export function sayError(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -22,8 +22,15 @@
  * - **manifest**: the statement of what a publication holds; the thing that is signed.
  * - **publication**: a signed manifest and its artifacts. Immutable, numbered from 1 per partner and feed, without gaps.
  * - **revision**: a later publication for the same period, because its input set changed.
+ * - **log**: the publications of one feed for one partner, in order.
+ * - **destination**: where a partner wants a feed pushed to, by its name in the subscription: a bucket, a web server, a webhook
+ *   or a TAXII collection.
  * - **delivery**: one publication on its way to one destination of a partner.
+ * - **lane**: one feed of one partner on its way to one destination: deliveries in the log's order, one at a time.
  * - **receipt**: the record that a partner was handed a publication or artifact: when, how, which digest.
+ * - **runner**: a process that publishes what is due and delivers it, by itself; each of its looks is a **tick**.
+ * - **lease**: that of several runners one alone is at a piece of work, for a minute at a time.
+ * - **alert**: what needs a person: told once when it begins, and once when it is over.
  *
  * Instants inside the program are integers: milliseconds since 1970 UTC (`…At`, `from`, `to`, `start`, `end`).
  */

@@ -26,7 +26,7 @@ import { newKeys, openKeyring, readSiteKey } from "../src/publication/keys.ts";
 import { artifactKey, decodeManifest, type Manifest } from "../src/publication/manifest.ts";
 import type { Selected } from "../src/publication/plan.ts";
 import { type PublishOutcome, publish } from "../src/publication/publish.ts";
-import { openJws } from "../src/publication/sign.ts";
+import { keyFinder, openJws } from "../src/publication/sign.ts";
 import { verify } from "../src/publication/verify.ts";
 import type { VerifyReport } from "../src/publication/verify-report.ts";
 import { readSettings, type Settings } from "../src/settings.ts";
@@ -216,7 +216,7 @@ async function readPublications(store: Store, workshop: Workshop): Promise<Read[
     const [, partner = "", feed = "", place] = key.split("/");
     if (place !== "log" || !key.endsWith(".jws")) continue;
     const jws = (await store.get(key)) ?? new Uint8Array();
-    const { payload } = await openJws(jws, "spampots-manifest+jws", (kid) => keys.find((one) => one.kid === kid));
+    const { payload } = await openJws(jws, "spampots-manifest+jws", keyFinder(keys));
     const manifest = decodeManifest(payload);
     const files = new Map<string, Buffer>();
     for (const artifact of manifest.artifacts) {

@@ -9,8 +9,8 @@ import { shownJson } from "../log.ts";
 const mostSaid = 300;
 
 /**
- * Tells by running a program. Exit code 0 is success. It is given the environment, but for our own settings: the signing
- * key may be among them.
+ * Tells by running a program. Exit code 0 is success. It is given the environment, but for our own settings: the
+ * signing key may be among them.
  *
  * @param words the program and its arguments
  * @param timeLimit milliseconds after which the program is ended, and all that it started

@@ -1,18 +1,19 @@
 /** `spampots deliveries` and `spampots deliver --retry`: how far each destination is, and another try now. */
 import type { Command } from "commander";
-import { Deliveries, lanesOf } from "../delivery/deliver.ts";
-import { type Lane, laneName } from "../delivery/progress.ts";
+import { Deliveries } from "../delivery/deliver.ts";
+import { type Lane, laneName, lanesOf } from "../delivery/progress.ts";
 import { type LaneStatus, statusOf } from "../delivery/status.ts";
 import { noLake, readFacts } from "../delivery/status-read.ts";
-import { errorTable, isError } from "../errors.ts";
+import { errorTable, isError, SpampotsError } from "../errors.ts";
 import type { Partner } from "../feed/partners.ts";
 import { secondsInstant } from "../feed/period.ts";
 import { inForce } from "../feed/policy.ts";
 import { listKeys } from "../publication/keys.ts";
 import { selectedLogs } from "../publication/plan.ts";
+import { keyFinder } from "../publication/sign.ts";
 import type { Run } from "./run.ts";
 import { count, say, sayJson, table } from "./say.ts";
-import { laneJson } from "./status.ts";
+import { failureText, laneJson } from "./status.ts";
 import type { CliWorld } from "./world.ts";
 
 /** Narrows what is shown or tried. */
@@ -66,30 +67,36 @@ const cells = ({ partner, feed, destination, delivered, behind, deliveredAt, fai
   delivered,
   behind,
   deliveredAt === undefined ? "–" : secondsInstant(deliveredAt),
-  failing === undefined
-    ? ""
-    : `since ${secondsInstant(failing.since)}: ${failing.code}${failing.reason === undefined ? "" : ` (${failing.reason})`}`,
+  failing === undefined ? "" : `since ${secondsInstant(failing.since)}: ${failureText(failing)}`,
 ];
 
-/** Partners with those destinations alone that fit. @throws SpampotsError `bad-argument` where none does. */
+/**
+ * Partners with those destinations alone that fit.
+ *
+ * @throws SpampotsError `bad-argument` where some are named and none does.
+ */
 function withLanesOf(partners: readonly Partner[], { partner, feed, destination }: LaneFlags): Partner[] {
-  const selected = {
-    ...(partner === undefined ? {} : { partner }),
-    ...(feed === undefined ? {} : { feed }),
-    ...(destination === undefined ? {} : { destination }),
-  };
-  const wanted = new Set(lanesOf(partners, selected).map(({ lane }) => laneName(lane)));
-  return partners.map((entry) => ({
-    ...entry,
-    subscriptions: entry.subscriptions
-      .map((subscription) => ({
-        ...subscription,
-        destinations: subscription.destinations.filter(({ name }) =>
-          wanted.has(laneName({ partner: entry.id, feed: subscription.feed.id, destination: name })),
-        ),
-      }))
-      .filter(({ destinations }) => destinations.length > 0),
-  }));
+  const fits = (wanted: string | undefined, name: string) => wanted === undefined || wanted === name;
+  const selected = partners
+    .filter(({ id }) => fits(partner, id))
+    .map((entry) => ({
+      ...entry,
+      subscriptions: entry.subscriptions
+        .filter((subscription) => fits(feed, subscription.feed.id))
+        .map((subscription) => ({
+          ...subscription,
+          destinations: subscription.destinations.filter(({ name }) => fits(destination, name)),
+        }))
+        .filter(({ destinations }) => destinations.length > 0),
+    }));
+  const isNarrowed = partner !== undefined || feed !== undefined || destination !== undefined;
+  if (!isNarrowed || selected.some(({ subscriptions }) => subscriptions.length > 0)) return selected;
+  throw new SpampotsError("bad-argument", "No destination fits.", {
+    partner,
+    feed,
+    destination,
+    hint: "`deliveries` in partners.yaml names the destinations of each subscription.",
+  });
 }
 
 /** Lanes, and of how many logs nothing can be told: the log names them. */
@@ -98,11 +105,10 @@ async function laneRows(
   partners: readonly Partner[],
 ): Promise<{ readonly lanes: LaneRow[]; readonly unread: number }> {
   const { keys } = await listKeys(world.settings.keys);
-  const keyOf = (kid: string) => keys.find((key) => key.kid === kid);
   const now = world.clock();
   const facts = await readFacts(
-    { store: await world.store(), marks: world.marks(), keyOf, lake: noLake, now },
-    selectedLogs(partners, {}),
+    { store: await world.store(), marks: world.marks(), keyOf: keyFinder(keys), lake: noLake, now },
+    selectedLogs(partners),
   );
   let unread = 0;
   for (const { partner, subscription, stopped } of facts) {
@@ -124,10 +130,9 @@ interface Outcome {
 }
 
 async function deliverNow(world: CliWorld, flags: LaneFlags): Promise<void> {
-  const { settings, clock, log, secret } = world;
   const { partners } = await world.configuration();
   const selected = withLanesOf(partners, flags);
-  const { keys } = await listKeys(settings.keys);
+  const { keys } = await listKeys(world.settings.keys);
   const outcomes = new Map<string, Outcome>();
   const outcomeOf = (lane: Lane): Outcome => {
     const outcome = outcomes.get(laneName(lane)) ?? { delivered: 0 };
@@ -135,14 +140,7 @@ async function deliverNow(world: CliWorld, flags: LaneFlags): Promise<void> {
     return outcome;
   };
   const deliveries = new Deliveries({
-    store: await world.store(),
-    keyOf: (kid) => keys.find((key) => key.kid === kid),
-    secret,
-    loopback: settings.run.pushLoopback,
-    clock,
-    log,
-    atOnce: settings.run.pushes,
-    chance: Math.random,
+    ...(await world.deliverWorld(keyFinder(keys))),
     onDelivered: (lane) => {
       outcomeOf(lane).delivered += 1;
     },
@@ -164,11 +162,13 @@ function sayFailure(error: unknown): Omit<NonNullable<Outcome["error"]>, "sequen
 }
 
 function sayOutcomes(world: CliWorld, partners: readonly Partner[], outcomeOf: (lane: Lane) => Outcome): void {
-  const rows = lanesOf(partners).map(({ lane, partner }) => ({
-    ...lane,
-    in_force: inForce(partner, world.clock()),
-    ...outcomeOf(lane),
-  }));
+  const rows = selectedLogs(partners)
+    .flatMap(lanesOf)
+    .map(({ lane, partner }) => ({
+      ...lane,
+      in_force: inForce(partner, world.clock()),
+      ...outcomeOf(lane),
+    }));
   const failed = rows.filter(({ error }) => error !== undefined);
   if (world.json) sayJson({ lanes: rows.map(({ error, ...row }) => ({ ...row, error: error ?? null })) });
   else if (rows.length === 0) say("Nothing is pushed: no subscription names a destination.");
@@ -187,5 +187,5 @@ const outcomeCells = (row: Lane & Outcome & { readonly in_force: boolean }) => [
     ? row.in_force
       ? "has all"
       : "not tried: the MoU isn't in force"
-    : `${row.error.sequence} failed: ${row.error.code}${row.error.reason === undefined ? "" : ` (${row.error.reason})`}`,
+    : `${row.error.sequence} failed: ${failureText(row.error)}`,
 ];

@@ -2,7 +2,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
-import { isError, SpampotsError } from "../errors.ts";
+import { codeOf, isError, SpampotsError } from "../errors.ts";
 import { clearSpool, type Ingested, type IngestWorld, type ReadFile, readFile } from "../ingest.ts";
 import type { ArchiveFlags } from "../ingest-archive.ts";
 import type { BatchName } from "../lake/records.ts";
@@ -206,7 +206,7 @@ class Session {
     if (this.#world.json) {
       sayJson({
         files: this.#done,
-        refused: this.#refused.map(({ path, error }) => ({ path, code: isError(error) ? error.code : "internal" })),
+        refused: this.#refused.map(({ path, error }) => ({ path, code: codeOf(error) })),
       });
     } else this.#tell();
     if (this.#refused.length > 0) {

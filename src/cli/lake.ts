@@ -13,6 +13,7 @@ import { readTip } from "../publication/log.ts";
 import { feedPrefix } from "../publication/manifest.ts";
 import { selectedLogs } from "../publication/plan.ts";
 import { affectedBy } from "../publication/revisions.ts";
+import { keyFinder } from "../publication/sign.ts";
 import type { Run } from "./run.ts";
 import { count, say, sayJson, size, table } from "./say.ts";
 import type { CliWorld } from "./world.ts";
@@ -100,9 +101,9 @@ async function affectedLogs(world: CliWorld, batch: BatchRecord) {
   const { keys } = await listKeys(world.settings.keys);
   const now = world.clock();
   const affected: { partner: string; feed: string; period: string; revised_from: string | null }[] = [];
-  for (const { partner, subscription } of selectedLogs(partners, {})) {
+  for (const { partner, subscription } of selectedLogs(partners)) {
     const feed = subscription.feed.id;
-    const tip = await readTip(store.under(feedPrefix(partner.id, feed)), (kid) => keys.find((key) => key.kid === kid));
+    const tip = await readTip(store.under(feedPrefix(partner.id, feed)), keyFinder(keys));
     for (const { period, revisedFrom } of affectedBy(batch, { partner, subscription, log: logStateOf(tip), now })) {
       const from = revisedFrom === undefined ? null : secondsInstant(revisedFrom);
       affected.push({ partner: partner.id, feed, period, revised_from: from });

@@ -1,8 +1,8 @@
 /** `spampots publish`: everything that is due, for everyone or for a selection. */
 import type { Command } from "commander";
-import { type ErrorCode, errorTable, isError, SpampotsError } from "../errors.ts";
+import { codeOf, type ErrorCode, errorTable, SpampotsError } from "../errors.ts";
 import { parsePeriod } from "../feed/period.ts";
-import type { Manifest } from "../publication/manifest.ts";
+import { type Manifest, storedBytes } from "../publication/manifest.ts";
 import { type PublishOutcome, publish } from "../publication/publish.ts";
 import type { Run } from "./run.ts";
 import { count, errorMembers, errorText, say, sayJson, size, table } from "./say.ts";
@@ -44,7 +44,7 @@ async function publishDue(world: CliWorld, flags: PublishFlags): Promise<void> {
   else tell(outcome, dry === true, world.settings.store);
   if (outcome.failures.length > 0) {
     throw new SpampotsError(
-      codeOf(outcome.failures),
+      codeOfAll(outcome.failures),
       `${outcome.failures.length} logs were stopped by an error; what could be published is.`,
       {
         hint: "What failed is named above. Correct it and run `spampots publish` again: what is done is not done twice.",
@@ -54,8 +54,8 @@ async function publishDue(world: CliWorld, flags: PublishFlags): Promise<void> {
 }
 
 /** The code of all of them where the world (disk, S3) isn't there for any: who watches exit codes need not look further. */
-function codeOf(failures: PublishOutcome["failures"]): ErrorCode {
-  const codes = new Set(failures.map(({ error }) => (isError(error) ? error.code : "internal")));
+function codeOfAll(failures: PublishOutcome["failures"]): ErrorCode {
+  const codes = new Set(failures.map(({ error }) => codeOf(error)));
   const [code = "some-failed"] = codes;
   return codes.size === 1 && errorTable[code].exit === 4 ? code : "some-failed";
 }
@@ -81,7 +81,6 @@ function checkSelection(
 }
 
 const rowsOf = (manifest: Manifest) => manifest.counts.rows ?? manifest.counts.captures ?? 0;
-const bytesOf = (manifest: Manifest) => manifest.artifacts.reduce((sum, artifact) => sum + artifact.bytes, 0);
 
 function tell({ published, failures, contested }: PublishOutcome, dry: boolean, store: string): void {
   if (published.length > 0) {
@@ -94,7 +93,7 @@ function tell({ published, failures, contested }: PublishOutcome, dry: boolean, 
       `TLP:${manifest.tlp}`,
       rowsOf(manifest),
       manifest.artifacts.length,
-      size(bytesOf(manifest)),
+      size(storedBytes(manifest)),
     ]);
     say(table(["partner", "feed", "number", "period", "", "label", "rows", "files", "size"], rows));
     say("");
@@ -113,7 +112,7 @@ function summaryOf(published: PublishOutcome["published"]): string {
   const sum = (of: (manifest: Manifest) => number) =>
     published.reduce((total, { manifest }) => total + of(manifest), 0);
   const partners = new Set(published.map(({ partner }) => partner)).size;
-  const contents = `${count(sum(rowsOf))} rows, ${count(sum(({ artifacts }) => artifacts.length))} files, ${size(sum(bytesOf))}`;
+  const contents = `${count(sum(rowsOf))} rows, ${count(sum(({ artifacts }) => artifacts.length))} files, ${size(sum(storedBytes))}`;
   return `${count(published.length)} publications for ${count(partners)} partners (${contents})`;
 }
 

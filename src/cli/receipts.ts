@@ -32,7 +32,7 @@ export function receiptsCommand(program: Command, run: Run): void {
 }
 
 /** Columns of the CSV, in their order. */
-export const bookColumns = [
+const bookColumns = [
   "at",
   "feed",
   "sequence",

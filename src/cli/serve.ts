@@ -41,7 +41,10 @@ export function untilAsked(): Promise<void> {
   });
 }
 
-/** Serves the world's store, by a clock that goes; with what is to be watched of a runner in this process, where there is one. */
+/**
+ * Serves the world's store, by a clock that goes; with what is to be watched of a runner in this process, where there
+ * is one.
+ */
 export async function startServing(
   { settings, store, log }: Pick<CliWorld, "settings" | "store" | "log">,
   clock: () => number,

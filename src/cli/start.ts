@@ -1,18 +1,10 @@
 /** `spampots run` and `spampots start`: publish and deliver by themselves, for as long as the process lives. */
-import { createHash } from "node:crypto";
-import { readdir, readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
-import { collectDefaultMetrics, Registry } from "prom-client";
-import type { Tell } from "../delivery/alert-book.ts";
-import { Deliveries } from "../delivery/deliver.ts";
-import { StoreLeases } from "../delivery/leases.ts";
-import { checkOutcome, checkTick, Runner } from "../delivery/runner.ts";
-import { Signals } from "../delivery/signals.ts";
-import { configurationDigest } from "../feed/configuration.ts";
-import type { KeyList } from "../publication/keys.ts";
-import type { Settings } from "../settings.ts";
+import { collectDefaultMetrics, type Registry } from "prom-client";
+import { isDoneWithin } from "../delivery/within.ts";
+import { codeOf, SpampotsError } from "../errors.ts";
+import type { PublishOutcome } from "../publication/publish.ts";
+import { openRunner } from "./open-runner.ts";
 import type { Run } from "./run.ts";
 import { count, say, sayJson } from "./say.ts";
 import type { CliWorld } from "./world.ts";
@@ -55,7 +47,10 @@ async function runOnce(world: CliWorld): Promise<void> {
   checkOutcome(outcome);
 }
 
-/** Milliseconds that a slice under way has to end by itself, then broken off, and then leases; who asks us to end waits for ten seconds. */
+/**
+ * Milliseconds that a slice under way has to end by itself, then broken off, and then leases; who asks us to end waits
+ * for ten seconds.
+ */
 const endingMs = 4_000;
 const breakingMs = 3_000;
 const releasingMs = 1_000;
@@ -79,25 +74,14 @@ async function runOn(world: CliWorld, serving = false): Promise<void> {
   metrics?.close();
   metrics?.closeAllConnections();
   const closed = runner.close().then(() => signals.close());
-  const ended = Promise.all([closed, served?.close()]).then(() => true as const);
-  if (await isWithin(endingMs, ended)) return;
+  const ended = Promise.all([closed, served?.close()]);
+  if (await isDoneWithin(endingMs, ended)) return;
   world.interrupt();
-  if (await isWithin(breakingMs, ended)) return;
+  if (await isDoneWithin(breakingMs, ended)) return;
   // A store that hangs. Nothing is lost by it: the next runner does what is due then.
   world.log.warn("ended in the middle of work; what was begun is done again");
-  await Promise.race([leases.close(), sleep(releasingMs)]);
+  await isDoneWithin(releasingMs, leases.close());
   process.exit(0);
-}
-
-/** Does it come true in that time? The process is kept alive until then, and no longer. */
-async function isWithin(ms: number, ended: Promise<true>): Promise<boolean> {
-  const over = new AbortController();
-  const { signal } = over;
-  try {
-    return await Promise.race([ended, sleep(ms, false, { signal }).catch(() => false)]);
-  } finally {
-    over.abort();
-  }
 }
 
 /** A runner whose address is taken (by another one on this machine, for instance) does its work all the same. */
@@ -112,87 +96,11 @@ async function serveRunMetrics({ settings, log }: CliWorld, watched: { registry:
   });
 }
 
-/** Who is told of alerts. */
-async function tellOf({ settings, environment }: CliWorld): Promise<Tell | undefined> {
-  const { alert, pushLoopback } = settings.run;
-  if (alert === undefined) return undefined;
-  if ("url" in alert) return (await import("../delivery/alert-url.ts")).tellUrl(alert.url, pushLoopback);
-  return (await import("./alert-command.ts")).tellCommand(alert.command, environment);
-}
-
-/** The runner of a world, with what it works with. */
-export async function openRunner(world: CliWorld) {
-  const { settings, log, clock } = world;
-  checkTick(settings.run.tick);
-  const store = await world.store();
-  // What other processes hold has to do with the time that it really is, not with that of a drill.
-  const leases = new StoreLeases({ store, clock: Date.now, log });
-  const delivered = { made: 0, failed: 0, left: 0 };
-  let keys: KeyList["keys"] = [];
-  const keyOf = (kid: string) => keys.find((key) => key.kid === kid);
-  const registry = new Registry();
-  const tell = await tellOf(world);
-  const signals = new Signals({
-    store,
-    keyOf,
-    ...(tell === undefined ? {} : { tell }),
-    marks: world.marks(),
-    registry,
-    readyLagHours: settings.run.readyLag,
-    clock,
-    log,
+/** @throws SpampotsError `some-failed` where a log was stopped by an error. */
+function checkOutcome({ failures }: PublishOutcome): void {
+  if (failures.length === 0) return;
+  throw new SpampotsError("some-failed", "Some logs were stopped by an error; what could be published is.", {
+    codes: [...new Set(failures.map(({ error }) => codeOf(error)))],
+    hint: "The log names them; the next tick tries again.",
   });
-  const deliveries = new Deliveries({
-    store,
-    keyOf,
-    secret: world.secret,
-    loopback: settings.run.pushLoopback,
-    clock,
-    log,
-    leases,
-    atOnce: settings.run.pushes,
-    chance: Math.random,
-    onDelivered: (lane, { manifest }) => {
-      delivered.made += 1;
-      signals.delivered(lane, manifest.sequence);
-    },
-    onFailed: (lane, _sequence, error) => {
-      delivered.failed += 1;
-      signals.deliveryFailed(lane, error);
-    },
-    onLeft: () => {
-      delivered.left += 1;
-    },
-  });
-  const runner = new Runner({
-    digest: () => inputsDigest(settings),
-    async publishWorld() {
-      world.renew();
-      const publishWorld = await world.publishWorld();
-      keys = publishWorld.keyring.keys;
-      return publishWorld;
-    },
-    store,
-    leases,
-    deliveries,
-    signals,
-    async sweep() {
-      const { sweep } = await import("../publication/sweep.ts");
-      await sweep({ store, lake: await world.lake(), keys, settings, now: clock(), log }, { dry: false });
-    },
-    clock,
-    log,
-  });
-  return { runner, leases, deliveries, delivered, signals, registry };
-}
-
-/** Hex SHA-256 over all that a runner reads at its beginning: configuration, sensors, and what files the key folder has. */
-async function inputsDigest({ config, sensors, keys }: Settings): Promise<string> {
-  const hash = createHash("sha256").update(await configurationDigest(config));
-  hash.update(await readFile(sensors).catch((error: NodeJS.ErrnoException) => error.code ?? "unread"));
-  for (const name of (await readdir(keys).catch(() => [])).sort()) {
-    const facts = await stat(join(keys, name)).catch(() => undefined);
-    hash.update(`\0${name} ${facts?.size} ${facts?.mtimeMs}`);
-  }
-  return hash.digest("hex");
 }

@@ -8,6 +8,7 @@ import { secondsInstant } from "../feed/period.ts";
 import { firstCommits } from "../lake/sweep.ts";
 import { listKeys } from "../publication/keys.ts";
 import { lakeState, selectedLogs } from "../publication/plan.ts";
+import { keyFinder } from "../publication/sign.ts";
 import type { Run } from "./run.ts";
 import { count, say, sayJson, table } from "./say.ts";
 import type { CliWorld } from "./world.ts";
@@ -34,7 +35,7 @@ async function showStatus(world: CliWorld, { partner }: { partner?: string }): P
     {
       store: await world.store(),
       marks: world.marks(),
-      keyOf: (kid) => keys.find((key) => key.kid === kid),
+      keyOf: keyFinder(keys),
       lake,
       late: (context) => lateAfterClose(context, commits).reduce((sum, { batches }) => sum + batches, 0),
       now,
@@ -54,7 +55,7 @@ async function showStatus(world: CliWorld, { partner }: { partner?: string }): P
 const head = ["partner", "feed", "last", "rows", "no.", "sent", "taken", "next due", "wrong"];
 
 /** The table for a terminal: what is wrong comes last, since it may be long. */
-export function statusTable(rows: readonly LogStatus[], now: number): string {
+function statusTable(rows: readonly LogStatus[], now: number): string {
   return table(
     head,
     rows.map((row) => [
@@ -79,7 +80,7 @@ const sentText = ({ destination, delivered, behind }: LaneStatus) =>
 const shortInstant = (instant: number) => secondsInstant(instant).slice(5, 16).replace("T", " ");
 
 /** `3d`, `5h`, `20m`: how long ago. */
-export function ageText(ms: number): string {
+function ageText(ms: number): string {
   const minutes = Math.max(0, Math.floor(ms / 60_000));
   if (minutes < 60) return `${minutes}m`;
   const hours = Math.floor(minutes / 60);
@@ -87,7 +88,7 @@ export function ageText(ms: number): string {
 }
 
 /** What is wrong, in few words. */
-export function troubleText(trouble: Trouble, now: number): string {
+function troubleText(trouble: Trouble, now: number): string {
   switch (trouble.kind) {
     case "mou-suspended":
       return "suspended";
@@ -100,12 +101,20 @@ export function troubleText(trouble: Trouble, now: number): string {
     case "overdue":
       return `overdue ${ageText(now - trouble.since)}`;
     case "delivery-failing": {
-      const { destination, code, reason, since, behind } = trouble;
-      return `${destination} failing ${ageText(now - since)}, ${count(behind)} behind: ${code}${reason === undefined ? "" : ` (${reason.slice(0, 60)})`}`;
+      const { destination, since, behind } = trouble;
+      return `${destination} failing ${ageText(now - since)}, ${count(behind)} behind: ${failureText(trouble, 60)}`;
     }
     case "late-captures":
       return `${count(trouble.batches)} batches too late`;
   }
+}
+
+/** `delivery-failed (ECONNREFUSED)`: a code, and the beginning of its reason. */
+export function failureText(
+  { code, reason }: { readonly code: string; readonly reason?: string },
+  most = Number.POSITIVE_INFINITY,
+): string {
+  return reason === undefined ? code : `${code} (${reason.slice(0, most)})`;
 }
 
 function statusJson(row: LogStatus, mouDays: number) {

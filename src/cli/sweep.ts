@@ -1,6 +1,6 @@
 /** `spampots sweep`: deletes what nothing needs any more. */
 import type { Command } from "commander";
-import { isError, SpampotsError } from "../errors.ts";
+import { codeOf, SpampotsError } from "../errors.ts";
 import { listKeys } from "../publication/keys.ts";
 import { type SweepReport, sweep, sweepKinds } from "../publication/sweep.ts";
 import type { Run } from "./run.ts";
@@ -59,7 +59,7 @@ function reportJson({ kinds, failures }: SweepReport, dry: boolean) {
     swept: Object.fromEntries(sweepKinds.map((kind) => [kind.replaceAll(" ", "_"), kinds[kind]])),
     failures: failures.map(({ place, error }) => ({
       place,
-      code: isError(error) ? error.code : "internal",
+      code: codeOf(error),
       message: error instanceof Error ? error.message : String(error),
     })),
   };

@@ -1,6 +1,7 @@
 /** `spampots withdraw`: takes back a publication and all others of its period. */
 import type { Command } from "commander";
 import { SpampotsError } from "../errors.ts";
+import { stixObjects } from "../publication/manifest.ts";
 import { withdraw } from "../publication/withdraw.ts";
 import type { Run } from "./run.ts";
 import { count, say, sayJson, size } from "./say.ts";
@@ -51,7 +52,7 @@ async function withdrawPeriod(
     `${already}${manifest.sequence} withdraws ${sequences.join(", ")} of ${feed} for ${partner}, ${manifest.period.id}.`,
   );
   if (manifest.artifacts.length > 0) {
-    const objects = manifest.artifacts.reduce((sum, artifact) => sum + (artifact.objects ?? 0), 0);
+    const objects = stixObjects(manifest);
     say(`${manifest.artifacts.length} parts with ${count(objects)} objects revoke the indicators.`);
   }
   say(`${count(deleted)} files deleted, ${size(bytes)}; the manifests stay.`);

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseInstant } from "../capture/instant.ts";
+import type { DeliverWorld } from "../delivery/deliver.ts";
 import { SpampotsError } from "../errors.ts";
 import type { Configuration } from "../feed/configuration.ts";
 import type { IngestWorld } from "../ingest.ts";
@@ -15,6 +16,7 @@ import { type Log, openLog } from "../log.ts";
 import type { Sensor } from "../model.ts";
 import { issuerIdentity } from "../publication/issuer.ts";
 import type { PublishWorld } from "../publication/publish.ts";
+import type { KeyFinder } from "../publication/sign.ts";
 import { readSettings, type Settings } from "../settings.ts";
 import { openDiskStore } from "../store/disk.ts";
 import type { Store } from "../store/store.ts";
@@ -43,8 +45,8 @@ export interface CliWorld {
   marks(): Store;
   ingestWorld(): Promise<IngestWorld>;
   publishWorld(): Promise<PublishWorld>;
-  /** A variable of the environment that holds a secret of a destination. */
-  secret(variable: string): string | undefined;
+  /** @param keyOf finds the issuer's keys, by which what is sent is proven. */
+  deliverWorld(keyOf: KeyFinder): Promise<DeliverWorld>;
   /** All of the environment, for programs that are started. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Has configuration and sensors read again when they are asked for next. */
@@ -120,7 +122,6 @@ export async function openWorld(
     marks,
     progress,
     interrupt: () => openEngine?.interrupt(),
-    secret: (variable) => env[variable],
     environment: env,
     renew: () => {
       renewals += 1;
@@ -173,6 +174,16 @@ export async function openWorld(
         log,
       };
     },
+    deliverWorld: async (keyOf) => ({
+      store: await store(),
+      keyOf,
+      secret: (variable) => env[variable],
+      loopback: settings.run.pushLoopback,
+      atOnce: settings.run.pushes,
+      chance: Math.random,
+      clock,
+      log,
+    }),
     async close() {
       for (const end of closing.reverse()) await end();
     },

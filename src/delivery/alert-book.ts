@@ -59,8 +59,8 @@ export class AlertBook {
   }
 
   /**
-   * Takes note of what stands now. Of the `judged` kinds, what isn't among `alerts` any more is over. Tells what is to be
-   * told, each within the hook's own time. Never rejects.
+   * Takes note of what stands now. Of the `judged` kinds, what isn't among `alerts` any more is over. Tells what is to
+   * be told, each within the hook's own time. Never rejects.
    */
   async settle(alerts: readonly Alert[], judged: readonly AlertKind[], signal: AbortSignal): Promise<void> {
     const { log } = this.#world;

@@ -1,7 +1,7 @@
 /** Alerts as messages to a URL of the operator's: POST of JSON. */
 import { shownJson } from "../log.ts";
 import type { Tell } from "./alert-book.ts";
-import { openOutbound, refusalOf } from "./outbound.ts";
+import { checkTaken, openOutbound } from "./outbound.ts";
 
 /** The operator's own networks may be where alerts go; a machine's link-local services may not. */
 const ownNetworks = ["10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"];
@@ -26,6 +26,6 @@ export async function tellUrl(url: string, loopback: boolean): Promise<Tell> {
       body: new TextEncoder().encode(shownJson(JSON.stringify(message))),
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeLimit)]),
     });
-    if (answer.status < 200 || answer.status >= 300) throw refusalOf(answer, place);
+    checkTaken(answer, place);
   };
 }

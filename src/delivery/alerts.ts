@@ -1,12 +1,12 @@
 /**
- * Alerts: what of the troubles of a site somebody is told of, and when. A trouble that may pass by itself is told once it
- * has lasted an hour, one that won't at once. Pure; `alert-book.ts` sees that each is told once.
+ * Alerts: what of the troubles of a site somebody is told of, and when. A trouble that may pass by itself is told once
+ * it has lasted an hour, one that won't at once. Pure; `alert-book.ts` sees that each is told once.
  */
-import { type ErrorCode, errorTable, isError } from "../errors.ts";
+import { codeOf, type ErrorCode, errorTable } from "../errors.ts";
 import { secondsInstant } from "../feed/period.ts";
 import { inForce } from "../feed/policy.ts";
 import { hourMs } from "../model.ts";
-import { type LogFacts, mouDaysLeft, statusOf, type Trouble } from "./status.ts";
+import { type LogFacts, mouDaysLeft, mouWarningDays, statusOf, type Trouble } from "./status.ts";
 
 export const alertKinds = [
   "configuration-broken",
@@ -35,7 +35,7 @@ export interface Alert {
 export const patience = hourMs;
 
 /** Days before an MoU's end at which that is told. */
-const mouSteps = [7, 30, 60] as const;
+const mouSteps = [7, 30, mouWarningDays] as const;
 
 /** True where an error won't pass by itself. */
 const stays = (code: string) => code in errorTable && !errorTable[code as ErrorCode].retry; // it is one of them
@@ -93,7 +93,7 @@ function mouAlert(partner: LogFacts["partner"], now: number): Alert | undefined 
 
 /** The alert for a tick that failed as a whole, first in this way at `since`. */
 export function tickAlert(error: unknown, since: number, now: number): Alert {
-  const code = isError(error) ? error.code : "internal";
+  const code = codeOf(error);
   const facts = { code, since: secondsInstant(since) };
   if (code === "bad-configuration") {
     const text = "The configuration is broken: nothing is published or delivered. Run `spampots check`.";

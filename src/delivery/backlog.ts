@@ -1,11 +1,10 @@
 /**
- * What of a log a destination doesn't have yet: its publications, one at a time, as they are to be sent today. Of what was
- * withdrawn or is expired the manifest goes alone. Memory is that of one manifest, however long the log is.
+ * What of a log a destination doesn't have yet: its publications, one at a time, as they are to be sent today. Of what
+ * was withdrawn or is expired the manifest goes alone. Memory is that of one manifest, however long the log is.
  */
 import { createHash } from "node:crypto";
 import { SpampotsError } from "../errors.ts";
-import { refuseForeign } from "../publication/behind.ts";
-import { maxJwsBytes, type Publication, readBounded, readSigned } from "../publication/log.ts";
+import { maxJwsBytes, readBounded, readSigned, refuseForeign } from "../publication/log.ts";
 import { type Artifact, artifactKey, feedPrefix, type Manifest } from "../publication/manifest.ts";
 import type { KeyFinder } from "../publication/sign.ts";
 import type { Store } from "../store/store.ts";
@@ -71,16 +70,14 @@ export class Backlog {
     if (this.#last?.sequence === sequence) return this.#last.read;
     const read = await readSigned(this.#place, sequence, this.#options.keyOf);
     if (read === undefined) return undefined;
-    this.#refuseForeign(read.publication);
+    refuseForeign(read.publication, this.#options.partner, this.#options.feed, this.#place);
     this.#last = { sequence, read };
     return read;
   }
 
-  #refuseForeign(publication: Publication): void {
-    refuseForeign(publication, this.#options.partner, this.#options.feed, this.#place);
-  }
-
-  /** The files of a publication that are still to be had. One that should be, and isn't there, shows when it is opened. */
+  /**
+   * The files of a publication that are still to be had. One that should be, and isn't there, shows when it is opened.
+   */
   async #standing({ sequence, artifacts, retain_until }: Manifest): Promise<readonly Artifact[]> {
     const wanted = artifacts.filter((artifact) => this.#options.wants(artifact));
     if (wanted.length === 0 || Date.parse(retain_until) <= this.#options.clock()) return [];

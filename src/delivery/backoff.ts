@@ -1,7 +1,7 @@
 /**
- * When a delivery that failed is tried again: exponentially later, at random within that, and not before the destination
- * said. It never ends. What the destination refuses (a key, a certificate that doesn't hold) won't pass by itself, and is
- * tried rarely. Pure.
+ * When a delivery that failed is tried again: exponentially later, at random within that, and not before the
+ * destination said. It never ends. What the destination refuses (a key, a certificate that doesn't hold) won't pass by
+ * itself, and is tried rarely. Pure.
  *
  * @see RFC 9110 §10.2.3 (Retry-After)
  */
@@ -20,7 +20,8 @@ const longestAskedMs = dayMs;
 export const longestPauseMs = longestAskedMs + firstMs;
 
 /**
- * Milliseconds until the next attempt, after `failures` (1 or more) in a row: whole, positive, at most a day and 15 seconds.
+ * Milliseconds until the next attempt, after `failures` (1 or more) in a row: whole, positive, at most a day and 15
+ * seconds.
  *
  * @param chance from 0 up to 1: half of the pause is random, so that destinations that failed together don't all come back together.
  */
@@ -40,7 +41,8 @@ export function pauseAfter(error: unknown, failures: number, chance: number): nu
 export function retryAfter(header: string | undefined, now: number): number | undefined {
   if (header === undefined) return undefined;
   if (/^\d{1,20}$/.test(header)) return Number(header) * 1000;
-  // IMF-fixdate and the two older forms (RFC 9110 §5.6.7), of which one doesn't say its zone; what else V8 takes for a date isn't one.
+  // IMF-fixdate and the two older forms (RFC 9110 §5.6.7), of which one doesn't say its zone; what else V8 takes for a
+  // date isn't one.
   const at = /^[A-Za-z]{3,9},? [\w :-]{10,30}$/.test(header)
     ? Date.parse(header.endsWith("GMT") ? header : `${header} GMT`)
     : Number.NaN;

@@ -1,18 +1,18 @@
 /**
  * Delivering: what was published is brought to its partners' destinations, in order, each publication whole, until the
- * destination took it. Progress is in the store (`progress.ts`), pauses after failures are in memory. Here is who may go
- * when; what a lane, a feed of a partner on its way to one destination, then does is in `lane.ts`.
+ * destination took it. Progress is in the store (`progress.ts`), pauses after failures are in memory. Here is who may
+ * go when; what a lane then does is in `lane.ts`.
  *
  * Nobody waits long for another: a lane with a long backlog goes to the end of the queue every few seconds; one
  * partner's lanes have at most a quarter of the places, and those that failed last time at most half.
  */
-import { SpampotsError } from "../errors.ts";
-import type { Destination } from "../feed/destinations.ts";
 import type { Partner } from "../feed/partners.ts";
 import { inForce } from "../feed/policy.ts";
+import { selectedLogs } from "../publication/plan.ts";
 import { longestPauseMs } from "./backoff.ts";
 import { LaneWork, type LaneWorld } from "./lane.ts";
-import { type Lane, laneName } from "./progress.ts";
+import { type ConfiguredLane, laneName, lanesOf } from "./progress.ts";
+import { isDoneWithin } from "./within.ts";
 
 /** What delivering works with. */
 export interface DeliverWorld extends LaneWorld {
@@ -44,16 +44,13 @@ export class Deliveries {
     if (this.#closed) return;
     const now = this.#world.clock();
     const known = new Set<string>();
-    for (const partner of partners.filter((one) => inForce(one, now))) {
-      for (const { feed, destinations } of partner.subscriptions) {
-        for (const destination of destinations) {
-          const work = this.#laneOf(partner, feed.id, destination);
-          known.add(work.name);
-          // Of a pause that is longer than any the beginning was told by a clock that was ahead.
-          const pauses = now < work.notBefore && work.notBefore - now <= longestPauseMs;
-          if (this.#running.get(work.name)?.work !== work && !pauses) this.#waiting.add(work);
-        }
-      }
+    const logs = selectedLogs(partners.filter((partner) => inForce(partner, now)));
+    for (const lane of logs.flatMap(lanesOf)) {
+      const work = this.#workOf(lane);
+      known.add(work.name);
+      // Of a pause that is longer than any the beginning was told by a clock that was ahead.
+      const pauses = now < work.notBefore && work.notBefore - now <= longestPauseMs;
+      if (this.#running.get(work.name)?.work !== work && !pauses) this.#waiting.add(work);
     }
     for (const work of [...this.#lanes.values()]) if (!known.has(work.name)) this.#end(work);
     this.#begin();
@@ -71,22 +68,18 @@ export class Deliveries {
   async close(): Promise<void> {
     this.#closed = true;
     for (const work of [...this.#lanes.values()]) this.#end(work);
-    const patience = Promise.withResolvers<void>();
-    const timer = setTimeout(patience.resolve, closingMs);
-    await Promise.race([this.idle(), patience.promise]);
-    clearTimeout(timer);
+    await isDoneWithin(closingMs, this.idle());
   }
 
-  #laneOf(partner: Partner, feed: string, destination: Destination): LaneWork {
-    const name = laneName({ partner: partner.id, feed, destination: destination.name });
-    const found = this.#lanes.get(name);
-    if (found?.fits(partner, destination)) {
-      found.partner = partner;
+  #workOf(configured: ConfiguredLane): LaneWork {
+    const found = this.#lanes.get(laneName(configured.lane));
+    if (found?.fits(configured)) {
+      found.partner = configured.partner;
       return found;
     }
     if (found !== undefined) this.#end(found);
-    const work = new LaneWork({ partner, feed, destination }, this.#world);
-    this.#lanes.set(name, work);
+    const work = new LaneWork(configured, this.#world);
+    this.#lanes.set(work.name, work);
     return work;
   }
 
@@ -127,29 +120,4 @@ export class Deliveries {
     }
     return undefined;
   }
-}
-
-/** @throws SpampotsError `bad-argument` where no destination fits. */
-export function lanesOf(
-  partners: readonly Partner[],
-  selected: { readonly partner?: string; readonly feed?: string; readonly destination?: string } = {},
-): { readonly lane: Lane; readonly partner: Partner; readonly destination: Destination }[] {
-  const lanes = partners
-    .filter(({ id }) => selected.partner === undefined || id === selected.partner)
-    .flatMap((partner) =>
-      partner.subscriptions.flatMap(({ feed, destinations }) =>
-        destinations.map((destination) => ({
-          lane: { partner: partner.id, feed: feed.id, destination: destination.name },
-          partner,
-          destination,
-        })),
-      ),
-    )
-    .filter(({ lane }) => selected.feed === undefined || lane.feed === selected.feed)
-    .filter(({ lane }) => selected.destination === undefined || lane.destination === selected.destination);
-  if (lanes.length > 0 || Object.keys(selected).length === 0) return lanes;
-  throw new SpampotsError("bad-argument", "No destination fits.", {
-    ...selected,
-    hint: "`deliveries` in partners.yaml names the destinations of each subscription.",
-  });
 }

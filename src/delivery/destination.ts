@@ -15,16 +15,22 @@ export interface Outgoing {
   readonly signed: Uint8Array;
   /** Files to be sent, in the manifest's order: none of what was withdrawn or expired. */
   readonly artifacts: readonly Artifact[];
-  /** True where an earlier attempt, perhaps another process's, may have brought a part of it: it is worth asking what is there. */
+  /**
+   * True where an earlier attempt, perhaps another process's, may have brought a part of it: it is worth asking what is
+   * there.
+   */
   readonly again: boolean;
   /**
-   * The stored bytes of an artifact, checked while they are read: the last chunk comes only if all are what was signed. Who
-   * sends them on announces their length first, so that what ends early isn't taken for whole.
+   * The stored bytes of an artifact, checked while they are read: the last chunk comes only if all are what was signed.
+   * Who sends them on announces their length first, so that what ends early isn't taken for whole.
    *
    * @throws SpampotsError `verify-failed` where it is missing or damaged, also while it is read; and the store's own.
    */
   open(artifact: Artifact): Promise<AsyncIterable<Uint8Array>>;
-  /** Announcements of keys in the partner's prefix, each with its name (`keys/00000001.jws`), in order; those behind `after`. */
+  /**
+   * Announcements of keys in the partner's prefix, each with its name (`keys/00000001.jws`), in order; those behind
+   * `after`.
+   */
   announcements(after?: string): AsyncGenerator<{ readonly name: string; readonly signed: Uint8Array }>;
 }
 
@@ -38,8 +44,8 @@ export interface RefusedObjects {
 /** A destination that publications are brought to. */
 export interface Target {
   /**
-   * Brings one publication. Afterwards the destination has every byte of it, but for the objects that are given back. May be called again for what it has: nothing
-   * is then doubled there, and little is sent.
+   * Brings one publication. Afterwards the destination has every byte of it, but for the objects that are given back.
+   * May be called again for what it has: nothing is then doubled there, and little is sent.
    *
    * @throws SpampotsError `delivery-failed` (worth another try; `retryAfterMs` in its facts where the destination said so),
    *   `delivery-refused` (not before somebody changes something), and the store's own.
@@ -77,7 +83,11 @@ export interface TargetWorld {
   readonly loopback: boolean;
 }
 
-/** Opens a destination. Nothing is asked of it yet. @throws SpampotsError `delivery-refused` where a secret is missing. */
+/**
+ * Opens a destination. Nothing is asked of it yet.
+ *
+ * @throws SpampotsError `delivery-refused` where a secret is missing.
+ */
 export async function openTarget(destination: Destination, world: TargetWorld): Promise<Target> {
   switch (destination.kind) {
     case "https":

@@ -1,7 +1,7 @@
 /**
  * The fence around destinations: which addresses may be asked. Names are resolved here, each address that comes out is
- * judged, and the connection goes to the very address that was judged, so that a name can't mean one thing to the judge and
- * another to the socket (DNS rebinding).
+ * judged, and the connection goes to the very address that was judged, so that a name can't mean one thing to the judge
+ * and another to the socket (DNS rebinding).
  *
  * @see IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890), IANA IPv6 Address Space (RFC 4291 §2.4)
  */
@@ -52,7 +52,10 @@ export interface Fence {
   readonly loopback: boolean;
 }
 
-/** True for an address in one of some networks. A list for each family: Node's own takes an IPv4 address for one of `::/3`. */
+/**
+ * True for an address in one of some networks. A list for each family: Node's own takes an IPv4 address for one of
+ * `::/3`.
+ */
 function within(networks: readonly string[]): (address: string) => boolean {
   const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
   for (const network of networks) {
@@ -89,8 +92,8 @@ export function fencedOff(host: string, address?: string): SpampotsError {
 }
 
 /**
- * A look-up for `node:net` that gives only addresses inside the fence. A name that also has one outside is refused whole:
- * nobody means that.
+ * A look-up for `node:net` that gives only addresses inside the fence. A name that also has one outside is refused
+ * whole: nobody means that.
  *
  * @param resolve what asks the name servers.
  */

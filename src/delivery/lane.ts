@@ -1,10 +1,10 @@
 /**
- * One lane at work: a feed of a partner on its way to one destination. Publications go in their order, each noted before
- * the next is begun; what a destination doesn't take is tried again after a pause, and nothing behind it goes before it.
+ * One lane at work. Publications go in their order, each noted before the next is begun; what a destination doesn't
+ * take is tried again after a pause, and nothing behind it goes before it.
  *
  * A lane belongs to one destination as it was configured: where that changes, it ends and another one begins.
  */
-import { isError } from "../errors.ts";
+import { codeOf } from "../errors.ts";
 import { type Destination, placeOf } from "../feed/destinations.ts";
 import type { Partner } from "../feed/partners.ts";
 import { secondsInstant } from "../feed/period.ts";
@@ -26,6 +26,7 @@ import {
 } from "./destination.ts";
 import type { Lease, Leases } from "./leases.ts";
 import {
+  type ConfiguredLane,
   deliveredTo,
   forgetAttempts,
   isDelivered,
@@ -53,13 +54,6 @@ export interface LaneWorld extends Pick<TargetWorld, "secret" | "loopback"> {
   readonly onLeft?: (lane: Lane) => void;
 }
 
-/** What a lane is made of. */
-export interface LaneParts {
-  readonly partner: Partner;
-  readonly feed: string;
-  readonly destination: Destination;
-}
-
 /** Milliseconds of a turn after which others go first, if any wait. */
 const turnMs = 2_000;
 
@@ -85,9 +79,9 @@ export class LaneWork {
   /** Whether a part of the next one may be there, and failures of it be noted. */
   #again = true;
 
-  constructor({ partner, feed, destination }: LaneParts, world: LaneWorld) {
-    this.lane = { partner: partner.id, feed, destination: destination.name };
-    this.name = laneName(this.lane);
+  constructor({ lane, partner, destination }: ConfiguredLane, world: LaneWorld) {
+    this.lane = lane;
+    this.name = laneName(lane);
     this.partner = partner;
     this.#world = world;
     this.#destination = destination;
@@ -95,7 +89,7 @@ export class LaneWork {
   }
 
   /** Whether this lane is that of a destination as it is configured now. */
-  fits(partner: Partner, destination: Destination): boolean {
+  fits({ partner, destination }: ConfiguredLane): boolean {
     return configured(partner, destination) === this.#configured;
   }
 
@@ -195,8 +189,10 @@ export class LaneWork {
     this.notBefore = clock() + pauseAfter(error, this.failures, chance());
     this.#world.onFailed?.(this.lane, sequence, error);
     const next = secondsInstant(this.notBefore);
-    const code = isError(error) ? error.code : "internal";
-    log.error({ ...this.lane, sequence, failures: this.failures, next, code, err: error }, "not delivered");
+    log.error(
+      { ...this.lane, sequence, failures: this.failures, next, code: codeOf(error), err: error },
+      "not delivered",
+    );
     if (sequence === 0) return;
     await noteAttempt(store, this.lane, sequence, { error, now: clock() }).catch((cause: unknown) =>
       log.error({ ...this.lane, err: cause }, "a failed delivery can't be noted"),

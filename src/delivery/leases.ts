@@ -1,13 +1,13 @@
 /**
- * Leases: of several runners one works on a slice, a lane or the sweep at a time. A lease is a series of put-once objects,
- * one for each minute that it holds; its holder puts the next minute before the last one is over, and deletes them all
- * when the work is done. Who dies puts nothing more, and another takes over when the last minute is past.
+ * Leases: of several runners one works on a slice, a lane or the sweep at a time. A lease is a series of put-once
+ * objects, one for each minute that it holds; its holder puts the next minute before the last one is over, and deletes
+ * them all when the work is done. Who dies puts nothing more, and another takes over when the last minute is past.
  *
  *     leases/<name>/<minutes since 1970>    who holds it in that minute
  *
- * Whoever wants a lease puts the minute that it is, and the next one where that is near. With clocks up to half a minute
- * apart, one of these is a minute that the holder has. Leases only save work: where they fail (clocks further apart, a runner
- * that slept) two do the same, and the log's and the receipts' own put-once decide, as ever.
+ * Whoever wants a lease puts the minute that it is, and the next one where that is near. With clocks up to half a
+ * minute apart, one of these is a minute that the holder has. Leases only save work: where they fail (clocks further
+ * apart, a runner that slept) two do the same, and the log's and the receipts' own put-once decide, as ever.
  *
  * @see design §3 points 10 and 16
  */

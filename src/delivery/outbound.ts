@@ -1,18 +1,17 @@
 /**
- * Calls to destinations by HTTP: inside the fence, by TLS, with the partner's credentials, no redirect followed, bounded in
- * time and in what is read of an answer. The one way out, but for S3's. Whatever answers is an opponent until it has been
- * understood.
+ * Calls to destinations by HTTP: inside the fence, by TLS, with the partner's credentials, no redirect followed,
+ * bounded in time and in what is read of an answer. The one way out, but for S3's. Whatever answers is an opponent
+ * until it has been understood.
  *
  * @see RFC 9110 §9.2.2 (what may be sent again), RFC 9112 §9.3.1 (connections that close), RFC 9530 (Content-Digest)
  */
-import { readFile } from "node:fs/promises";
 import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { isIP } from "node:net";
-import { createSecureContext } from "node:tls";
 import { isError, SpampotsError, sayError } from "../errors.ts";
 import type { Auth, ClientTls } from "../feed/destinations.ts";
 import { retryAfter } from "./backoff.ts";
+import { authorizationOf, clientPair } from "./credentials.ts";
 import type { TargetWorld } from "./destination.ts";
 import { type Fence, fencedLookup, fencedOff, mayAsk } from "./fence.ts";
 
@@ -20,7 +19,10 @@ import { type Fence, fencedLookup, fencedOff, mayAsk } from "./fence.ts";
 export interface OutboundLimits {
   /** Without a byte in either direction, look-up and handshake included. */
   readonly idleMs: number;
-  /** In all, from the look-up to the last byte of the answer: so long, and as long again as its body takes at the slowest. */
+  /**
+   * In all, from the look-up to the last byte of the answer: so long, and as long again as its body takes at the
+   * slowest.
+   */
   readonly wholeMs: number;
   /** The slowest that a body is sent: bytes in a second. */
   readonly slowest: number;
@@ -41,9 +43,9 @@ export interface OutboundCall {
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
   /**
-   * What is sent: all at once, or a stream whose length is known. The stream may be iterated a second time, where a connection
-   * turns out to have been closed. A call whose stream is shorter or longer than its length, or fails, never ends as if
-   * whole: the connection is cut.
+   * What is sent: all at once, or a stream whose length is known. The stream may be iterated a second time, where a
+   * connection turns out to have been closed. A call whose stream is shorter or longer than its length, or fails, never
+   * ends as if whole: the connection is cut.
    */
   readonly body?: Uint8Array | { readonly bytes: number; readonly chunks: AsyncIterable<Uint8Array> };
   readonly signal: AbortSignal;
@@ -57,7 +59,9 @@ export interface OutboundAnswer {
 }
 
 export interface Outbound {
-  /** @throws SpampotsError `delivery-failed` where no whole answer came, `delivery-refused` for a TLS or fence problem. */
+  /**
+   * @throws SpampotsError `delivery-failed` where no whole answer came, `delivery-refused` for a TLS or fence problem.
+   */
   call(call: OutboundCall): Promise<OutboundAnswer>;
   close(): void;
 }
@@ -70,24 +74,17 @@ export interface OutboundOptions {
   readonly limits?: OutboundLimits;
 }
 
-/** A secret of the environment. @throws SpampotsError `delivery-refused` where the variable isn't set. */
-export function secretOf({ secret }: Pick<TargetWorld, "secret">, variable: string): string {
-  const value = secret(variable);
-  if (value !== undefined && value !== "") return value;
-  throw new SpampotsError("delivery-refused", "A secret of a destination isn't there.", {
-    variable,
-    reason: `${variable} isn't set`,
-    hint: "Set this environment variable where the runner is started; partners.yaml holds its name only.",
-  });
-}
-
-/** Opens the way out to one destination. @throws SpampotsError `delivery-refused` where a secret is missing, or is none. */
+/**
+ * Opens the way out to one destination.
+ *
+ * @throws SpampotsError `delivery-refused` where a secret is missing, or is none.
+ */
 export async function openOutbound({ auth, tls, world, limits = usualLimits }: OutboundOptions): Promise<Outbound> {
   const authorization = auth === undefined ? {} : { authorization: authorizationOf(auth, world) };
   const shared = { keepAlive: true, timeout: limits.idleMs, lookup: fencedLookup(world) };
   const agents = {
     http: new HttpAgent(shared),
-    https: new HttpsAgent({ ...shared, minVersion: "TLSv1.2", ...(tls ? await pair(tls, world) : {}) }),
+    https: new HttpsAgent({ ...shared, minVersion: "TLSv1.2", ...(tls ? await clientPair(tls, world) : {}) }),
   };
   const start = ({ method, url, headers, body, signal }: OutboundCall): ClientRequest => {
     const secure = url.protocol === "https:";
@@ -122,8 +119,8 @@ export async function openOutbound({ auth, tls, world, limits = usualLimits }: O
 const lengthOf = (body: NonNullable<OutboundCall["body"]>) => ("chunks" in body ? body.bytes : body.length);
 
 /**
- * Whether a connection that was kept had been closed by the other side before it saw the call: then, and only where doing
- * it twice does no harm, the call is made again on a fresh one.
+ * Whether a connection that was kept had been closed by the other side before it saw the call: then, and only where
+ * doing it twice does no harm, the call is made again on a fresh one.
  */
 function wasClosedBefore(
   request: ClientRequest,
@@ -133,49 +130,6 @@ function wasClosedBefore(
   const reason = isError(error, "delivery-failed") ? error.facts.reason : undefined;
   const harmless = method !== "POST" || "idempotency-key" in headers;
   return request.reusedSocket && harmless && !signal.aborted && (reason === "ECONNRESET" || reason === "EPIPE");
-}
-
-/** What a header takes (RFC 9110 §5.5), but no white space at its ends: that comes from a file read with its line end. */
-const headerText = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
-
-function authorizationOf(auth: Auth, world: Omit<TargetWorld, "memory">): string {
-  const unfit = (variable: string, reason: string) =>
-    new SpampotsError("delivery-refused", "A secret of a destination can't be one.", { variable, reason });
-  if ("bearer" in auth) {
-    const token = secretOf(world, auth.bearer);
-    if (headerText.test(token)) return `Bearer ${token}`;
-    throw unfit(auth.bearer, `${auth.bearer} has white space at an end, or characters that no header takes`);
-  }
-  const [user, password] = [secretOf(world, auth.user), secretOf(world, auth.password)];
-  // RFC 7617 §2: neither has control characters, and the user no colon.
-  if (/[:\p{Cc}]/u.test(user)) throw unfit(auth.user, `${auth.user} has a colon or a control character`);
-  if (/\p{Cc}/u.test(password)) throw unfit(auth.password, `${auth.password} has a control character`);
-  return `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
-}
-
-async function pair(tls: ClientTls, world: Omit<TargetWorld, "memory">): Promise<{ cert: string; key: string }> {
-  const read = async (variable: string) => {
-    const path = secretOf(world, variable);
-    return readFile(path, "utf8").catch((cause: unknown) => {
-      throw new SpampotsError("delivery-refused", "The certificate for a destination, or its key, can't be read.", {
-        cause,
-        variable,
-        reason: `the file that ${variable} names can't be read`,
-        hint: "The variable holds the path of a PEM file.",
-      });
-    });
-  };
-  const found = { cert: await read(tls.certificate), key: await read(tls.key) };
-  try {
-    createSecureContext(found);
-  } catch (cause) {
-    throw new SpampotsError("delivery-refused", "The certificate for a destination and its key aren't a pair.", {
-      cause,
-      variable: tls.certificate,
-      reason: `what ${tls.certificate} and ${tls.key} name isn't a certificate and its key`,
-    });
-  }
-  return found;
 }
 
 /** What can be told before a name is resolved. `URL` has brought every spelling of an IPv4 address to the usual one. */
@@ -244,7 +198,9 @@ async function exchange(
   }
 }
 
-/** Hands over the whole body and ends the request; rejects, without ending it, where the body isn't what was announced. */
+/**
+ * Hands over the whole body and ends the request; rejects, without ending it, where the body isn't what was announced.
+ */
 async function send(request: ClientRequest, body: OutboundCall["body"]): Promise<void> {
   if (body === undefined || !("chunks" in body)) {
     request.end(body);
@@ -317,12 +273,12 @@ function failed(error: unknown, { host }: URL): SpampotsError {
 /** Statuses that pass by themselves (RFC 9110, RFC 6585, RFC 8470). */
 const passing = new Set([408, 409, 421, 423, 425, 429]);
 
-/**
- * The error for an answer that isn't what was hoped for.
- *
- * @returns SpampotsError `delivery-failed` or `delivery-refused`, with `status`
- */
-export function refusalOf({ status, headers }: OutboundAnswer, url: URL): SpampotsError {
+/** @throws SpampotsError `delivery-failed` or `delivery-refused`, with `status`, for any answer but 2xx. */
+export function checkTaken(answer: OutboundAnswer, url: URL): void {
+  if (answer.status < 200 || answer.status >= 300) throw refusalOf(answer, url);
+}
+
+function refusalOf({ status, headers }: OutboundAnswer, url: URL): SpampotsError {
   const facts = { host: url.host, status, reason: `HTTP ${status}` };
   if (status >= 500 || passing.has(status)) {
     const retryAfterMs = retryAfter(headers["retry-after"], Date.now());

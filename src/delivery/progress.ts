@@ -8,17 +8,36 @@
  */
 import { z } from "zod";
 import { type ErrorCode, isError, SpampotsError } from "../errors.ts";
+import type { Destination } from "../feed/destinations.ts";
+import type { Partner } from "../feed/partners.ts";
 import { secondsInstant } from "../feed/period.ts";
 import { sequenceName } from "../publication/log.ts";
+import type { PartnerLog } from "../publication/plan.ts";
 import type { Store } from "../store/store.ts";
-import { type PushReceipt, receiptSchema } from "./receipt.ts";
+import { type PushReceipt, receiptLines, receiptSchema } from "./receipt.ts";
 
-/** One feed of one partner on its way to one destination. */
+/** A lane, by names. */
 export interface Lane {
   readonly partner: string;
   readonly feed: string;
   /** Name of the destination. */
   readonly destination: string;
+}
+
+/** A lane as it is configured. */
+export interface ConfiguredLane {
+  readonly lane: Lane;
+  readonly partner: Partner;
+  readonly destination: Destination;
+}
+
+/** The lanes of a log, in the order of its destinations. */
+export function lanesOf({ partner, subscription: { feed, destinations } }: PartnerLog): ConfiguredLane[] {
+  return destinations.map((destination) => ({
+    lane: { partner: partner.id, feed: feed.id, destination: destination.name },
+    partner,
+    destination,
+  }));
 }
 
 /** `jpcert-cc/spam-sources/https`: a lane for people, and as a key of maps. */
@@ -33,8 +52,8 @@ export async function isDelivered(store: Store, lane: Lane, sequence: number): P
 }
 
 /**
- * The newest publication that the destination took; 0 for none. One look where that is `tip`, the log's newest; else about
- * two for each doubling of how far it is behind.
+ * The newest publication that the destination took; 0 for none. One look where that is `tip`, the log's newest; else
+ * about two for each doubling of how far it is behind.
  *
  * @param store the whole store.
  */
@@ -54,15 +73,16 @@ export async function deliveredTo(store: Store, lane: Lane, tip: number): Promis
   return has;
 }
 
-/** Notes that a destination took a publication: every file of it, and the manifest last. Once, whoever does it again. */
+/**
+ * Notes that a destination took a publication: every file of it, and the manifest last. Once, whoever does it again.
+ */
 export async function noteDelivered(
   store: Store,
   lane: Lane,
   sequence: number,
   receipts: readonly PushReceipt[],
 ): Promise<void> {
-  const body = new TextEncoder().encode(receipts.map((receipt) => `${JSON.stringify(receipt)}\n`).join(""));
-  await store.putOnce(receiptKey(lane, sequence), body, { contentType: "application/jsonl" });
+  await store.putOnce(receiptKey(lane, sequence), receiptLines(receipts), { contentType: "application/jsonl" });
 }
 
 /** Forgets what failed of publications up to this one: the destination has them. */
@@ -112,7 +132,9 @@ export type Attempt = Readonly<z.infer<typeof attemptSchema>>;
 
 const attemptsOf = (store: Store, lane: Lane) => store.under(`attempts/${laneName(lane)}`);
 
-/** Notes why a destination doesn't take a publication: the first time that it fails in this way. `now` in milliseconds. */
+/**
+ * Notes why a destination doesn't take a publication: the first time that it fails in this way. `now` in milliseconds.
+ */
 export async function noteAttempt(
   store: Store,
   lane: Lane,

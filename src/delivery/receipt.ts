@@ -1,4 +1,6 @@
-/** A receipt: the record that a partner was handed a publication, or a file of it: when, how, and which digest. Pure. */
+/**
+ * A receipt: the record that a partner was handed a publication, or a file of it: when, how, and which digest. Pure.
+ */
 import { z } from "zod";
 import { secondSchema, sha256Schema } from "../publication/exact-json.ts";
 
@@ -42,3 +44,8 @@ export const receiptSchema = z.union([fetched, pushed]);
 export type Receipt = Readonly<z.infer<typeof receiptSchema>>;
 /** Of what was pushed. */
 export type PushReceipt = Readonly<z.infer<typeof pushed>>;
+
+/** Receipts as they are stored: JSON, one a line. */
+export function receiptLines(receipts: readonly Receipt[]): Uint8Array {
+  return new TextEncoder().encode(receipts.map((receipt) => `${JSON.stringify(receipt)}\n`).join(""));
+}

@@ -20,7 +20,7 @@ import { SpampotsError } from "../errors.ts";
 import { sequenceName } from "../publication/log.ts";
 import { hintOf } from "../store/disk-error.ts";
 import type { Store } from "../store/store.ts";
-import { type Receipt, receiptSchema } from "./receipt.ts";
+import { type Receipt, receiptLines, receiptSchema } from "./receipt.ts";
 
 const lineSchema = z.strictObject({ partner: z.string().max(40), receipt: receiptSchema });
 
@@ -162,7 +162,7 @@ function* batches(name: string, text: string): Generator<readonly [key: string, 
     byFeed.set(place, [...(byFeed.get(place) ?? []), read.receipt]);
   }
   for (const [place, receipts] of byFeed) {
-    const body = new TextEncoder().encode(receipts.map((receipt) => `${JSON.stringify(receipt)}\n`).join(""));
+    const body = receiptLines(receipts);
     const newest = Math.max(...receipts.map(({ sequence }) => sequence));
     const digest = createHash("sha256").update(`${name}\n`).update(body).digest("hex").slice(0, 16);
     const begun = (receipts[0]?.at ?? "").replaceAll(/[-:]/g, "");

@@ -1,7 +1,9 @@
-/** Metrics of the runner for Prometheus. They name partners, and are the operator's alone; nothing secret is in them. */
+/**
+ * Metrics of the runner for Prometheus. They name partners, and are the operator's alone; nothing secret is in them.
+ */
 import { Counter, Gauge, type Registry } from "prom-client";
-import type { Manifest } from "../publication/manifest.ts";
-import { type LogFacts, mouDaysLeft, statusOf } from "./status.ts";
+import { type Manifest, storedBytes } from "../publication/manifest.ts";
+import { type LogFacts, mouDaysLeft, rowsOf, statusOf } from "./status.ts";
 
 const ofLog = ["partner", "feed"] as const;
 const ofLane = ["partner", "feed", "destination"] as const;
@@ -79,12 +81,10 @@ export class RunMetrics {
   }
 
   /** Counts a publication. */
-  published({ partner, feed, counts, artifacts }: Manifest): void {
+  published(manifest: Manifest): void {
+    const { partner, feed } = manifest;
     this.publications.inc({ partner, feed });
-    this.rows.inc({ partner, feed }, counts.rows ?? counts.sources ?? 0);
-    this.bytes.inc(
-      { partner, feed },
-      artifacts.reduce((sum, { bytes }) => sum + bytes, 0),
-    );
+    this.rows.inc({ partner, feed }, rowsOf(manifest) ?? 0);
+    this.bytes.inc({ partner, feed }, storedBytes(manifest));
   }
 }

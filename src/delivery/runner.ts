@@ -1,7 +1,7 @@
 /**
- * The runner: at each tick it asks what is due, publishes it, brings what was published to where partners want it pushed,
- * and once a day deletes what nothing needs any more. A tick knows nothing of the one before but what saves it work: it may
- * be killed, doubled or left off, and the next one does what is due then.
+ * The runner: at each tick it asks what is due, publishes it, brings what was published to where partners want it
+ * pushed, and once a day deletes what nothing needs any more. A tick knows nothing of the one before but what saves it
+ * work: it may be killed, doubled or left off, and the next one does what is due then.
  */
 import { type ScheduledTask, schedule, validate } from "node-cron";
 import { isError, SpampotsError, sayError } from "../errors.ts";
@@ -65,8 +65,8 @@ export class Runner {
   }
 
   /**
-   * Ticks by a cron expression, in UTC, and once at the beginning. A tick that finds another at work begins none, but sees
-   * to it that a changed configuration counts, and that what was published so far is delivered.
+   * Ticks by a cron expression, in UTC, and once at the beginning. A tick that finds another at work begins none, but
+   * sees to it that a changed configuration counts, and that what was published so far is delivered.
    */
   start(expression: string): void {
     this.#task = schedule(expression, () => void this.#beat(), { timezone: "UTC" });
@@ -196,15 +196,5 @@ export function checkTick(expression: string): void {
   throw new SpampotsError("bad-argument", "SPAMPOTS_TICK names times that there are not.", {
     tick: expression,
     hint: "Write a cron expression such as */5 * * * * for every five minutes.",
-  });
-}
-
-/** @throws SpampotsError `some-failed` where a log was stopped by an error. */
-export function checkOutcome({ failures }: PublishOutcome): void {
-  if (failures.length === 0) return;
-  const codes = failures.map(({ error }) => (isError(error) ? error.code : "internal"));
-  throw new SpampotsError("some-failed", "Some logs were stopped by an error; what could be published is.", {
-    codes: [...new Set(codes)],
-    hint: "The log names them; the next tick tries again.",
   });
 }

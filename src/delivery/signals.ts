@@ -2,26 +2,25 @@
  * Signals: what a runner lets others know of how it goes. After each tick it gathers how every log and lane stands, for
  * metrics and readiness, and tells somebody of what needs a person. It holds up no tick, and nothing depends on it.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Registry } from "prom-client";
-import { isError } from "../errors.ts";
-import { type Destination, placeOf } from "../feed/destinations.ts";
-import type { Partner } from "../feed/partners.ts";
+import { codeOf, isError } from "../errors.ts";
+import { placeOf } from "../feed/destinations.ts";
 import type { Log } from "../log.ts";
 import { hourMs } from "../model.ts";
-import { inLanes } from "../publication/lanes.ts";
+import { mapAtOnce } from "../publication/at-once.ts";
 import type { Manifest } from "../publication/manifest.ts";
-import type { PartnerLog } from "../publication/plan.ts";
+import { logName, type PartnerLog, selectedLogs } from "../publication/plan.ts";
 import type { PublishOutcome } from "../publication/publish.ts";
 import type { KeyFinder } from "../publication/sign.ts";
 import type { Store } from "../store/store.ts";
 import { AlertBook, type Tell } from "./alert-book.ts";
 import { type Alert, type AlertKind, alertKinds, logAlerts, tickAlert } from "./alerts.ts";
-import { type Lane, laneName } from "./progress.ts";
+import { type ConfiguredLane, type Lane, laneName, lanesOf } from "./progress.ts";
 import { RunMetrics } from "./run-metrics.ts";
 import type { Tick } from "./runner.ts";
 import { type LaneFacts, type LogFacts, statusOf } from "./status.ts";
-import { laneFacts, logsAtOnce, readNewest } from "./status-read.ts";
+import { laneFacts, readAtOnce, readNewest } from "./status-read.ts";
+import { isDoneWithin } from "./within.ts";
 
 /** What signals are made with. */
 export interface SignalsWorld {
@@ -134,10 +133,7 @@ export class Signals {
 
   /** Ends. A hook that is under way is given a moment. */
   async close(): Promise<void> {
-    const late = new AbortController();
-    const grace = sleep(graceMs, undefined, { signal: late.signal }).catch(() => undefined);
-    await Promise.race([this.idle(), grace]);
-    late.abort();
+    await isDoneWithin(graceMs, this.idle());
     this.#stopping.abort();
     await this.idle();
   }
@@ -165,25 +161,14 @@ export class Signals {
   }
 
   async #facts({ partners, outcome }: Tick): Promise<LogFacts[]> {
-    for (const { partner, manifest } of outcome.published) this.#tips.set(`${partner}/${manifest.feed}`, manifest);
+    for (const { partner, manifest } of outcome.published) this.#tips.set(logName(partner, manifest.feed), manifest);
     this.#noteFailures(outcome);
-    const logs = partners.flatMap((partner) =>
-      partner.subscriptions.map((subscription) => ({ partner, subscription })),
-    );
-    const facts = new Map<PartnerLog, LogFacts>();
-    await inLanes(logsAtOnce, async (lanes) => {
-      for (const log of logs) {
-        await lanes(async () => {
-          facts.set(log, await this.#logFacts(log));
-        });
-      }
-    });
-    return logs.flatMap((log) => facts.get(log) ?? []);
+    return mapAtOnce(selectedLogs(partners), readAtOnce, (log) => this.#logFacts(log));
   }
 
   async #logFacts(log: PartnerLog): Promise<LogFacts> {
     const tip = await this.#tip(log);
-    const stopped = this.#stopped.get(logName(log));
+    const stopped = this.#stopped.get(logName(log.partner.id, log.subscription.feed.id));
     return {
       ...log,
       ...(tip === undefined ? {} : { tip }),
@@ -197,18 +182,19 @@ export class Signals {
   /** Notes what stopped logs. In a tick in which the store is away not all logs are asked: those stay as they were. */
   #noteFailures({ failures }: PublishOutcome): void {
     const now = this.#world.clock();
-    const names = new Set(failures.map(({ partner, feed }) => `${partner}/${feed}`));
+    const names = new Set(failures.map(({ partner, feed }) => logName(partner, feed)));
     const away = failures.some(({ error }) => isError(error, "store-unavailable"));
     for (const name of [...this.#stopped.keys()]) if (!away && !names.has(name)) this.#stopped.delete(name);
     for (const { partner, feed, error } of failures) {
-      const since = this.#stopped.get(`${partner}/${feed}`)?.since ?? now;
-      this.#stopped.set(`${partner}/${feed}`, { code: codeOf(error), since });
+      const name = logName(partner, feed);
+      const since = this.#stopped.get(name)?.since ?? now;
+      this.#stopped.set(name, { code: codeOf(error), since });
     }
   }
 
   /** The newest publication as far as known: read once, and again where it should have been followed by now. */
   async #tip(log: PartnerLog): Promise<Manifest | undefined> {
-    const name = logName(log);
+    const name = logName(log.partner.id, log.subscription.feed.id);
     const known = this.#tips.get(name);
     const { dueSince } = statusOf(
       { ...log, ...(known && { tip: known }), due: [], lanes: [], late: 0 },
@@ -227,26 +213,24 @@ export class Signals {
     return this.#tips.get(name);
   }
 
-  async #lanes({ partner, subscription }: PartnerLog, tip: Manifest | undefined): Promise<LaneFacts[]> {
+  async #lanes(log: PartnerLog, tip: Manifest | undefined): Promise<LaneFacts[]> {
     const lanes: LaneFacts[] = [];
-    for (const destination of subscription.destinations)
-      lanes.push(await this.#lane(partner, subscription.feed.id, destination, tip));
+    for (const lane of lanesOf(log)) lanes.push(await this.#lane(lane, tip));
     return lanes;
   }
 
   /** The store is asked only where the destination isn't known to have everything. */
-  async #lane(partner: Partner, feed: string, destination: Destination, tip: Manifest | undefined): Promise<LaneFacts> {
-    const { store, keyOf, log } = this.#world;
-    const lane = { partner: partner.id, feed, destination: destination.name };
+  async #lane(configured: ConfiguredLane, tip: Manifest | undefined): Promise<LaneFacts> {
+    const { lane, destination } = configured;
     const delivered = this.#delivered.get(laneName(lane)) ?? 0;
     const known = { destination: destination.name, to: placeOf(destination), delivered };
     if (tip === undefined || delivered >= tip.sequence) return known;
     try {
-      const facts = await laneFacts({ store, keyOf, partner, feed, destination, tip });
+      const facts = await laneFacts(this.#world, configured, tip);
       this.#delivered.set(laneName(lane), facts.delivered);
       return facts;
     } catch (error) {
-      log.error({ ...lane, err: error }, "how far a destination is can't be read");
+      this.#world.log.error({ ...lane, err: error }, "how far a destination is can't be read");
       return known;
     }
   }
@@ -272,7 +256,3 @@ function dueFrom(logs: readonly LogFacts[], now: number): number {
     return Math.min(first, due ?? Number.POSITIVE_INFINITY);
   }, Number.POSITIVE_INFINITY);
 }
-
-const codeOf = (error: unknown) => (isError(error) ? error.code : "internal");
-
-const logName = ({ partner, subscription }: PartnerLog) => `${partner.id}/${subscription.feed.id}`;

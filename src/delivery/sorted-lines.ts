@@ -1,6 +1,6 @@
 /**
- * Lines in order, in bounded memory: sorted piece by piece into files of a folder, then merged. Ties keep no order: what
- * compares equal is equal.
+ * Lines in order, in bounded memory: sorted piece by piece into files of a folder, then merged. Ties keep no order:
+ * what compares equal is equal.
  */
 import { createReadStream } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
@@ -11,8 +11,8 @@ import { createInterface } from "node:readline";
 const pieceChars = 8_000_000;
 
 /**
- * The lines in ascending order of their UTF-16 code units. None holds a line break, those of Unicode neither. The folder is made where more than a piece is
- * needed, and removed when the iteration ends, however it does.
+ * The lines in ascending order of their UTF-16 code units. None holds a line break, those of Unicode neither. The
+ * folder is made where more than a piece is needed, and removed when the iteration ends, however it does.
  */
 export async function* sortedLines(
   lines: AsyncIterable<string>,

@@ -1,22 +1,21 @@
 /**
- * The facts that a status is made of, from the store and the lake. Of each log the newest manifest is read (or two, where
- * that corrects an earlier period) and a few names of receipts, however long the log is.
+ * The facts that a status is made of, from the store and the lake. Of each log the newest manifest is read (or two,
+ * where that corrects an earlier period) and a few names of receipts, however long the log is.
  */
 import { isError } from "../errors.ts";
-import { type Destination, placeOf } from "../feed/destinations.ts";
+import { placeOf } from "../feed/destinations.ts";
 import { type DueContext, due } from "../feed/due.ts";
 import type { LakeState } from "../feed/input-set.ts";
-import type { Partner, Subscription } from "../feed/partners.ts";
-import { refuseForeign } from "../publication/behind.ts";
+import type { Subscription } from "../feed/partners.ts";
+import { mapAtOnce } from "../publication/at-once.ts";
 import { logStateOf } from "../publication/compose.ts";
-import { inLanes } from "../publication/lanes.ts";
-import { type Publication, readManifest, readTip, sequenceName } from "../publication/log.ts";
+import { type Publication, readManifest, readTip, refuseForeign, sequenceName } from "../publication/log.ts";
 import { feedPrefix, type Manifest, parseMicroseconds } from "../publication/manifest.ts";
-import { checkMark, readMark } from "../publication/marks.ts";
+import { checkMark, markedSequence, readMark } from "../publication/marks.ts";
 import type { PartnerLog } from "../publication/plan.ts";
 import type { KeyFinder } from "../publication/sign.ts";
 import type { Store } from "../store/store.ts";
-import { deliveredTo, failedAttempts, type Lane, receiptsOf } from "./progress.ts";
+import { type ConfiguredLane, deliveredTo, failedAttempts, type Lane, lanesOf, receiptsOf } from "./progress.ts";
 import { type LaneFacts, type LogFacts, newestPeriod } from "./status.ts";
 
 /** What a status is read from. */
@@ -37,15 +36,11 @@ export interface StatusWorld {
 export const noLake: LakeState = { batches: [], excluded: new Set(), earliest: undefined };
 
 /** Logs that are read at the same time. */
-export const logsAtOnce = 16;
+export const readAtOnce = 16;
 
 /** Facts of each log, in the order given. @throws what the store throws; what is wrong with one log is in its facts. */
 export async function readFacts(world: StatusWorld, logs: readonly PartnerLog[]): Promise<LogFacts[]> {
-  const found = new Map<PartnerLog, LogFacts>();
-  await inLanes(logsAtOnce, async (lanes) => {
-    for (const log of logs) await lanes(async () => void found.set(log, await readLog(world, log)));
-  });
-  return logs.flatMap((log) => found.get(log) ?? []);
+  return mapAtOnce(logs, readAtOnce, (log) => readLog(world, log));
 }
 
 async function readLog(world: StatusWorld, { partner, subscription }: PartnerLog): Promise<LogFacts> {
@@ -57,9 +52,7 @@ async function readLog(world: StatusWorld, { partner, subscription }: PartnerLog
     const newest =
       tip && (await newestOf(store.under(feedPrefix(partner.id, feed)), subscription, tip.manifest, keyOf));
     const lanes: LaneFacts[] = [];
-    for (const destination of subscription.destinations) {
-      lanes.push(await laneFacts({ store, keyOf, partner, feed, destination, tip: tip?.manifest }));
-    }
+    for (const lane of lanesOf({ partner, subscription })) lanes.push(await laneFacts(world, lane, tip?.manifest));
     const context: DueContext = { partner, subscription, log: logStateOf(tip), lake, now };
     const taken = tip && (await newestTaken(store, partner.id, feed, tip.manifest.sequence));
     return {
@@ -91,7 +84,7 @@ export async function readNewest(
 ): Promise<Publication | undefined> {
   const place = store.under(feedPrefix(partner, feed));
   const mark = await readMark(marks, partner, feed);
-  const tip = await readTip(place, keyOf, known ?? (mark === undefined ? 0 : Number(mark.slice(0, 8))));
+  const tip = await readTip(place, keyOf, known ?? markedSequence(mark));
   checkMark(mark, tip, place);
   if (tip !== undefined) refuseForeign(tip, partner, feed, place);
   return tip;
@@ -105,19 +98,12 @@ async function newestOf(place: Store, subscription: Subscription, tip: Manifest,
   return sequence === undefined ? undefined : (await readManifest(place, sequence, keyOf))?.manifest;
 }
 
-/** Whose way to which destination. */
-export interface LaneOf {
-  readonly store: Store;
-  readonly keyOf: KeyFinder;
-  readonly partner: Pick<Partner, "id">;
-  readonly feed: string;
-  readonly destination: Destination;
-  readonly tip: Manifest | undefined;
-}
-
-/** How far a destination is, and why not further. */
-export async function laneFacts({ store, keyOf, partner, feed, destination, tip }: LaneOf): Promise<LaneFacts> {
-  const lane: Lane = { partner: partner.id, feed, destination: destination.name };
+/** How far a destination is, and why not further. `tip` is the log's newest publication. */
+export async function laneFacts(
+  { store, keyOf }: Pick<StatusWorld, "store" | "keyOf">,
+  { lane, destination }: ConfiguredLane,
+  tip: Manifest | undefined,
+): Promise<LaneFacts> {
   const sequence = tip?.sequence ?? 0;
   const delivered = await deliveredTo(store, lane, sequence);
   const last = delivered === 0 ? undefined : (await receiptsOf(store, lane, delivered))?.at(-1);
@@ -128,7 +114,7 @@ export async function laneFacts({ store, keyOf, partner, feed, destination, tip 
     ...(last === undefined ? {} : { deliveredAt: Date.parse(last.at) }),
   };
   if (delivered >= sequence || tip === undefined) return common;
-  const place = store.under(feedPrefix(partner.id, feed));
+  const place = store.under(feedPrefix(lane.partner, lane.feed));
   const first = delivered + 1 === sequence ? tip : (await readManifest(place, delivered + 1, keyOf))?.manifest;
   const failing = await failingOf(store, lane, delivered);
   return {
@@ -139,7 +125,7 @@ export async function laneFacts({ store, keyOf, partner, feed, destination, tip 
 }
 
 /** Since when, and why last, the publication after `delivered` isn't taken. */
-export async function failingOf(store: Store, lane: Lane, delivered: number): Promise<LaneFacts["failing"]> {
+async function failingOf(store: Store, lane: Lane, delivered: number): Promise<LaneFacts["failing"]> {
   // What a runner that was killed didn't take away is of earlier ones.
   const attempts = (await failedAttempts(store, lane)).filter(({ sequence }) => sequence > delivered);
   const [first, last] = [attempts[0], attempts.at(-1)];
@@ -149,8 +135,8 @@ export async function failingOf(store: Store, lane: Lane, delivered: number): Pr
 }
 
 /**
- * The newest publication that a receipt says the partner took. Names alone are read: they begin with the greatest sequence
- * that the receipts in them tell of, so that a listing from a sequence on tells whether there is any such one.
+ * The newest publication that a receipt says the partner took. Names alone are read: they begin with the greatest
+ * sequence that the receipts in them tell of, so that a listing from a sequence on tells whether there is any such one.
  */
 export async function newestTaken(
   store: Store,

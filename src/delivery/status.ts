@@ -126,7 +126,7 @@ export function newestPeriod({ every }: Pick<Subscription, "every">, tip: Manife
 }
 
 /** Rows as a feed counts them; a summary has sources, a withdrawal none. */
-function rowsOf({ counts }: Manifest): number | undefined {
+export function rowsOf({ counts }: Manifest): number | undefined {
   return counts.rows ?? counts.sources;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Destinations: where publications of a subscription are pushed to, as `deliveries` in `partners.yaml` names them. Secrets
- * stand in the environment, and here only the names of the variables that hold them. Pure.
+ * Destinations: where publications of a subscription are pushed to, as `deliveries` in `partners.yaml` names them.
+ * Secrets stand in the environment, and here only the names of the variables that hold them. Pure.
  *
  * @see docs/decisions/0016-how-publications-are-pushed.md
  */

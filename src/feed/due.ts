@@ -26,6 +26,11 @@ export interface LogState {
   readonly closed: readonly { readonly from: number; readonly to: number }[];
 }
 
+/** Was this period published, however long ago? */
+export function wasPublished({ closed }: LogState, period: Period): boolean {
+  return closed.some(({ from, to }) => from <= period.start && period.end <= to);
+}
+
 export interface Due {
   readonly period: Period;
   readonly policy: Policy;
@@ -64,8 +69,7 @@ export function due(context: DueContext): Due[] {
 function dueFor(context: DueContext, period: Period): Due | undefined {
   const { partner, subscription, log, lake, now } = context;
   const previous = log.open.find((entry) => entry.period === period.id);
-  if (previous === undefined && log.closed.some(({ from, to }) => from <= period.start && period.end <= to))
-    return undefined;
+  if (previous === undefined && wasPublished(log, period)) return undefined;
   if (previous !== undefined && !mayBeRevised(previous, subscription.feed, period, now)) return undefined;
   const policy = policyOf(partner, subscription, period);
   if (policy === undefined) return undefined;

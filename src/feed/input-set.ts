@@ -1,6 +1,6 @@
 /**
- * Input sets: which batches a slice is made of. Thousands of logs ask for the same few again and again, so what was worked
- * out for a lake stays with it, for as long as anybody holds that very state of the lake. Pure.
+ * Input sets: which batches a slice is made of. Thousands of logs ask for the same few again and again, so what was
+ * worked out for a lake stays with it, for as long as anybody holds that very state of the lake. Pure.
  *
  * @see design §3 point 9
  */
@@ -25,7 +25,10 @@ export interface InputSet {
   readonly batches: readonly BatchRecord[];
   /** Hex SHA-256 over the sorted `id generation` lines. */
   readonly digest: string;
-  /** Generations of all batches that concern the slice, excluded ones too, plus exclusions: the part of `modified` that comes from input. */
+  /**
+   * Generations of all batches that concern the slice, excluded ones too, plus exclusions: the part of `modified` that
+   * comes from input.
+   */
   readonly steps: number;
   readonly exclusions: number;
   readonly simulated: boolean;
@@ -84,8 +87,8 @@ export function inputDigest(lake: LakeState, feed: Feed, policy: Policy, period:
 }
 
 /**
- * Takes over to a later state of the lake what still holds: digests of periods that no batch was added to. What nobody asked
- * for since it was taken over last is left behind.
+ * Takes over to a later state of the lake what still holds: digests of periods that no batch was added to. What nobody
+ * asked for since it was taken over last is left behind.
  */
 export function takeOver(before: LakeState, after: LakeState): void {
   const isSame =
@@ -138,7 +141,9 @@ function extentOf({ hours, captures, requests, concerns }: BatchRecord): readonl
   return [first, last];
 }
 
-/** Does any of the batch's hours of this kind lie in the covered part of the period (or, for a summary, the one before)? */
+/**
+ * Does any of the batch's hours of this kind lie in the covered part of the period (or, for a summary, the one before)?
+ */
 function isConcerned(record: BatchRecord, feed: Feed, policy: Policy, period: Period): boolean {
   if (feed.grain === "summary") {
     const from = readsFrom(feed, period);

@@ -4,9 +4,8 @@
  *
  * @see design §3 point 9
  */
-
 import type { Period } from "../model.ts";
-import type { DueContext } from "./due.ts";
+import { type DueContext, wasPublished } from "./due.ts";
 import { inputSet } from "./input-set.ts";
 import { parsePeriod, periodsBetween } from "./period.ts";
 import { policyOf } from "./policy.ts";
@@ -20,8 +19,9 @@ export interface Late {
 /**
  * Published periods of a log, oldest first, with the number of batches that concern them and were committed when they
  * could be revised no more: after `revise_for`, or where the next revision would have come after it. Of the latter only
- * those that the log's newest manifest still tells of; excluded batches don't count. As far back as the lake's state goes.
- * Of a period that was first published after `revise_for`, when publishing was off for as long, some may be counted that it has.
+ * those that the log's newest manifest still tells of; excluded batches don't count. As far back as the lake's state
+ * goes. Of a period that was first published after `revise_for`, when publishing was off for as long, some may be
+ * counted that it has.
  *
  * @param committedAt when a batch was first committed, in milliseconds, by the first 16 hex digits of its id: `firstCommits`
  *   in `lake/sweep.ts`.
@@ -46,9 +46,8 @@ export function lateAfterClose(context: DueContext, committedAt: ReadonlyMap<str
 /** What is committed after this instant is in no publication of the period; `undefined` where it isn't published. */
 function closingOf({ subscription, log }: DueContext, period: Period): number | undefined {
   const { feed } = subscription;
-  const isPublished = log.closed.some((run) => run.from <= period.start && period.end <= run.to);
   const open = log.open.find((entry) => parsePeriod(entry.period).start === period.start);
-  if (!isPublished || open?.state === "withdrawn") return undefined;
+  if (!wasPublished(log, period) || open?.state === "withdrawn") return undefined;
   const last = period.end + feed.reviseFor;
   // No other revision can come after this one.
   return open !== undefined && open.publishedAt + feed.reviseEvery >= last ? open.publishedAt : last;

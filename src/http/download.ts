@@ -9,16 +9,12 @@ import { createGunzip } from "node:zlib";
 import { SpampotsError, sayError } from "../errors.ts";
 import { secondsInstant } from "../feed/period.ts";
 import type { Artifact } from "../publication/manifest.ts";
+import { digestField } from "../store/digest.ts";
 import type { Body } from "./body.ts";
 import type { PublishedFeed } from "./published.ts";
 import { matches, parseRange } from "./range-header.ts";
 import type { AskedByCaller } from "./route.ts";
 import type { HttpWorld } from "./world.ts";
-
-/** `sha-256=:<base64>:` (RFC 9530 §2) of a hex digest. */
-export function digestField(sha256: string): string {
-  return `sha-256=:${Buffer.from(sha256, "hex").toString("base64")}:`;
-}
 
 /** A file of a publication, ready to be handed out. */
 export interface Download {

@@ -5,7 +5,7 @@
  * @see RFC 9457 (problem details), RFC 6750 §3 (WWW-Authenticate)
  */
 import { STATUS_CODES } from "node:http";
-import { type ErrorCode, errorTable, isError, type Problem, sayError } from "../errors.ts";
+import { codeOf, type ErrorCode, errorTable, isError, type Problem, sayError } from "../errors.ts";
 import type { Log } from "../log.ts";
 
 /** What an answer says of an error: one shape, of which each door makes its own words. */
@@ -41,7 +41,7 @@ const ours: Partial<Record<ErrorCode, string>> = {
 
 /** What an error is for who called. */
 export function failureOf(error: unknown): Failure {
-  const code = isError(error) ? error.code : "internal";
+  const code = codeOf(error);
   const { http, retry } = errorTable[code];
   const told = isError(error) && forCallers.has(code);
   const said = [error instanceof Error ? error.message : "", isError(error) ? (error.hint ?? "") : ""];

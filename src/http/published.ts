@@ -1,13 +1,29 @@
 /**
  * What was published to a partner in one feed, as the doors read it: over a store confined to the feed's prefix, every
- * signature checked, and what later publications say of earlier ones taken into account. A log is read from its end back,
- * as far as somebody asks, and then followed: what a publication needs to be told of stands in it and in those after it.
+ * signature checked, and what later publications say of earlier ones taken into account. A log is read from its end
+ * back, as far as somebody asks, and then followed: what a publication needs to be told of stands in it and in those
+ * after it.
  *
  * @see design §3 points 10, 13, 15
  */
 import { isError, SpampotsError } from "../errors.ts";
-import { logKey, maxJwsBytes, type Publication, readBounded, readManifest, tipSequence } from "../publication/log.ts";
-import { type Artifact, artifactKey, feedPrefix, type Manifest, stixObjects } from "../publication/manifest.ts";
+import {
+  logKey,
+  maxJwsBytes,
+  type Publication,
+  readBounded,
+  readManifest,
+  refuseForeign,
+  tipSequence,
+} from "../publication/log.ts";
+import {
+  type Artifact,
+  artifactKey,
+  feedPrefix,
+  type Manifest,
+  stixObjects,
+  storedBytes,
+} from "../publication/manifest.ts";
 import type { KeyFinder } from "../publication/sign.ts";
 import type { LinkHeaders, OpenOptions, Store } from "../store/store.ts";
 
@@ -157,19 +173,14 @@ export class PublishedFeed {
   /** A publication that the log is known to have. @throws SpampotsError as {@link PublishedFeed.publications} */
   async read(sequence: number): Promise<Publication> {
     const publication = await this.#readNewly(sequence);
-    if (publication) return this.#own(publication);
-    throw new SpampotsError("log-behind", "A publication is gone from the log.", { sequence, store: this.#store.url });
+    if (publication === undefined) throw this.#gone(sequence);
+    // A signature alone doesn't say where a manifest stands.
+    refuseForeign(publication, this.#whose.partner, this.#whose.feed, this.#store);
+    return publication;
   }
 
-  /** The publication, if it is of this log: a signature alone doesn't say where a manifest stands. */
-  #own(publication: Publication): Publication {
-    const { partner, feed, sequence } = publication.manifest;
-    if (partner === this.#whose.partner && feed === this.#whose.feed) return publication;
-    throw new SpampotsError("verify-failed", "A publication of another log stands in this one.", {
-      sequence,
-      store: this.#store.url,
-      hint: "Somebody copied it there: `spampots verify` names all that is wrong.",
-    });
+  #gone(sequence: number): SpampotsError {
+    return new SpampotsError("log-behind", "A publication is gone from the log.", { sequence, store: this.#store.url });
   }
 
   /** Reads a manifest; one by a key that isn't known is read again once keys were looked at, since they are rotated. */
@@ -188,8 +199,8 @@ export class PublishedFeed {
   /** The stored bytes of a publication: the flattened JWS as it was signed. */
   async signed(sequence: number): Promise<Uint8Array> {
     const bytes = await readBounded(this.#store, logKey(sequence), maxJwsBytes);
-    if (bytes) return bytes;
-    throw new SpampotsError("log-behind", "A publication is gone from the log.", { sequence, store: this.#store.url });
+    if (bytes === undefined) throw this.#gone(sequence);
+    return bytes;
   }
 
   /** The publication that withdrew this one, if any; of one that {@link PublishedFeed.publications} was asked for. */
@@ -265,7 +276,7 @@ function factsOf({ manifest, payloadSha256 }: Publication): PublicationFacts {
     withdraws: withdraws?.sequences ?? [],
     ...(withdraws === undefined ? {} : { reason: withdraws.reason }),
     artifacts: manifest.artifacts.length,
-    bytes: manifest.artifacts.reduce((sum, { bytes }) => sum + bytes, 0),
+    bytes: storedBytes(manifest),
     objects: stixObjects(manifest),
     retainUntil: Date.parse(manifest.retain_until),
   };

@@ -8,7 +8,7 @@ import type { Partner } from "../feed/partners.ts";
 import type { Log } from "../log.ts";
 import { openTokenKeys } from "../partner/token-keys.ts";
 import { type KeyList, type Keyring, listKeys } from "../publication/keys.ts";
-import type { KeyFinder } from "../publication/sign.ts";
+import { type KeyFinder, keyFinder } from "../publication/sign.ts";
 
 /** Folders whose files say what is in force. */
 export interface RegistryPlaces {
@@ -64,7 +64,7 @@ export class Registry {
     return this.#inForce.tokens;
   }
 
-  readonly keyOf: KeyFinder = (kid) => this.#inForce.issuer.keys.find((key) => key.kid === kid);
+  readonly keyOf: KeyFinder = (kid) => keyFinder(this.#inForce.issuer.keys)(kid);
 
   /** Looks whether anything changed, and takes it where it has no problems. Never throws. */
   async refresh(): Promise<void> {

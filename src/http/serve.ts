@@ -7,11 +7,11 @@
 import { createServer, type Server, type ServerOptions } from "node:http";
 import { createServer as createTlsServer, Server as TlsServer } from "node:https";
 import type { Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
 import { createAdaptorServer } from "@hono/node-server";
 import { collectDefaultMetrics, Registry as MetricsRegistry } from "prom-client";
 import { Collections } from "../delivery/collections.ts";
 import { ReceiptJournal } from "../delivery/receipts.ts";
+import { isDoneWithin } from "../delivery/within.ts";
 import { sayError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { type ServeSettings, serviceUrl } from "../settings.ts";
@@ -161,12 +161,8 @@ export async function serve(parts: Serve): Promise<Serving> {
       metricsServer?.closeAllConnections();
       await closed(server, connections);
       await world.collections.close();
-      const late = new AbortController();
-      const inTime = journal.close().finally(() => late.abort());
-      const stay = sleep(moveGraceMs, undefined, { signal: late.signal }).then(() =>
-        log.error("the store keeps receipts waiting; they stay on the disk"),
-      );
-      await Promise.race([inTime, stay.catch(() => inTime)]);
+      if (!(await isDoneWithin(moveGraceMs, journal.close())))
+        log.error("the store keeps receipts waiting; they stay on the disk");
     },
   };
 }

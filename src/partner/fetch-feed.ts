@@ -7,7 +7,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { isError, SpampotsError } from "../errors.ts";
-import { inLanes } from "../publication/lanes.ts";
+import { mapAtOnce } from "../publication/at-once.ts";
 import { logKey, type Publication, readManifest, tipSequence } from "../publication/log.ts";
 import {
   type Artifact,
@@ -155,9 +155,7 @@ export class FetchingFeed {
     await this.#checkCounts(publication);
     const { manifest } = publication;
     if (manifest.withdraws !== undefined) await this.#deleteWithdrawn(manifest, manifest.withdraws.sequences);
-    await inLanes(filesAtOnce, async (lanes) => {
-      for (const artifact of manifest.artifacts) await lanes(() => this.#takeArtifact(artifact, manifest));
-    });
+    await mapAtOnce(manifest.artifacts, filesAtOnce, (artifact) => this.#takeArtifact(artifact, manifest));
     const put = await store.putOnce(logKey(sequence), file, { contentType: jwsMediaType });
     if (put === "exists") throw this.#wrong(sequence, "Another program writes into this folder.");
     this.#previous = publication;

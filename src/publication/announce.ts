@@ -18,7 +18,7 @@ import type { Keyring } from "./keys.ts";
 import { readTip, sequenceName } from "./log.ts";
 import { feedPrefix } from "./manifest.ts";
 import { isMarked, readMark } from "./marks.ts";
-import { jwsMediaType, type Signer } from "./sign.ts";
+import { jwsMediaType, keyFinder, type Signer } from "./sign.ts";
 
 /** Who announces, and when. */
 export interface Announcing {
@@ -202,7 +202,7 @@ async function feedTips(
     if (feed === "keys") continue;
     const place = store.under(feedPrefix(partner, feed));
     const mark = marks === undefined ? undefined : await readMark(marks, partner, feed);
-    const found = await readTip(place, (kid) => keys.find((key) => key.kid === kid));
+    const found = await readTip(place, keyFinder(keys));
     if (found === undefined) continue;
     const tip = { feed, sequence: found.manifest.sequence, payload_sha256: found.payloadSha256 };
     const known = current.includes(found.kid) || states(chain, tip) || isMarked(mark, found);

@@ -8,9 +8,10 @@ import { isError, SpampotsError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
 import { type Chain, readChain, states } from "./chain.ts";
 import type { Keyring } from "./keys.ts";
-import { type Publication, readTip, sequenceName, tipSequence } from "./log.ts";
+import { type Publication, readTip, refuseForeign, sequenceName, tipSequence } from "./log.ts";
 import { feedPrefix } from "./manifest.ts";
 import { checkMark, isMarked, markedSequence, readMark } from "./marks.ts";
+import { keyFinder } from "./sign.ts";
 
 /** The error for a tip that nobody should build on. */
 export function refuseTip({ kid, manifest }: Publication, place: Store): SpampotsError {
@@ -69,7 +70,7 @@ export async function readOwnTip(
 
 /** The newest publication, by a look at what came after one that was there: however long the log, it costs the same. */
 async function readTipAfter(place: Store, known: number, { keys }: Keyring): Promise<Publication | undefined> {
-  const keyOf = (kid: string) => keys.find((key) => key.kid === kid);
+  const keyOf = keyFinder(keys);
   const found = await readTip(place, keyOf, known);
   // A log that ends before it is read as a whole, to say where.
   return found === undefined && known > 0 ? readTip(place, keyOf) : found;
@@ -83,16 +84,6 @@ function refuseForeignChain({ announcements, broken }: Chain, keyring: Keyring, 
     hint: "Somebody else writes to the store, or the key folder is an old copy. Restore what is wrong; nothing is published meanwhile.",
     store: place.url,
     ...(broken === undefined ? {} : { broken }),
-  });
-}
-
-/** A manifest of another log, copied here under a good signature. @throws SpampotsError `verify-failed` */
-export function refuseForeign({ manifest }: Publication, partner: string, feed: string, place: Store): void {
-  if (manifest.partner === partner && manifest.feed === feed) return;
-  throw new SpampotsError("verify-failed", "A publication stands in a log that isn't its own.", {
-    hint: "Somebody copied it there: restore this log from a copy of the store. Nothing is published in it meanwhile.",
-    sequence: manifest.sequence,
-    store: place.url,
   });
 }
 

@@ -21,7 +21,10 @@ export class KnownLogs {
   readonly #logs = new Map<string, KnownLog>();
   #live: string | undefined;
 
-  /** Begins a run over these logs: others are forgotten, and all where another key is live, since tips are then to be vouched for. */
+  /**
+   * Begins a run over these logs: others are forgotten, and all where another key is live, since tips are then to be
+   * vouched for.
+   */
   begin(names: ReadonlySet<string>, live: string): void {
     for (const name of this.#logs.keys()) if (!names.has(name) || live !== this.#live) this.#logs.delete(name);
     this.#live = live;

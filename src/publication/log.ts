@@ -120,6 +120,16 @@ function placed(error: unknown, store: Store, sequence: number): unknown {
   });
 }
 
+/** A manifest of another log, copied here under a good signature. @throws SpampotsError `verify-failed` */
+export function refuseForeign({ manifest }: Publication, partner: string, feed: string, place: Store): void {
+  if (manifest.partner === partner && manifest.feed === feed) return;
+  throw new SpampotsError("verify-failed", "A publication stands in a log that isn't its own.", {
+    hint: "Somebody copied it there: restore this log from a copy of the store. Nothing is published in it meanwhile.",
+    sequence: manifest.sequence,
+    store: place.url,
+  });
+}
+
 /** "appended", or "already" where this very payload stands there, or "lost" where another publisher was first. */
 export type Appended = "appended" | "already" | "lost";
 

@@ -242,6 +242,11 @@ export function stixObjects(manifest: Manifest): number {
   return manifest.artifacts.reduce((sum, entry) => sum + (entry.objects ?? 0), 0);
 }
 
+/** Bytes of a publication's files, as stored. */
+export function storedBytes(manifest: Manifest): number {
+  return manifest.artifacts.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
 /** Where a feed of a partner stands in the store: the prefix of its `log/` and `artifacts/`. */
 export function feedPrefix(partner: string, feed: string): string {
   return `partners/${partner}/${feed}`;

@@ -22,7 +22,7 @@ export interface Selected {
   readonly dry?: boolean;
 }
 
-/** A log: one feed of one partner. */
+/** Whose log, and of which feed. */
 export interface PartnerLog {
   readonly partner: Partner;
   readonly subscription: Subscription;
@@ -39,7 +39,7 @@ export interface Planned extends PartnerLog {
 export const logName = (partner: string, feed: string) => `${partner}/${feed}`;
 
 /** The logs of a selection, in the order of partners.yaml. */
-export function selectedLogs(partners: readonly Partner[], { partner, feed }: Selected): PartnerLog[] {
+export function selectedLogs(partners: readonly Partner[], { partner, feed }: Selected = {}): PartnerLog[] {
   return partners
     .filter((entry) => partner === undefined || entry.id === partner)
     .flatMap((entry) => entry.subscriptions.map((subscription) => ({ partner: entry, subscription })))

@@ -11,16 +11,17 @@ import type { Store } from "../store/store.ts";
 import { dueAgain } from "./again.ts";
 import { announceTips } from "./announce.ts";
 import type { Answers } from "./answers.ts";
+import { logsAtOnce, mapAtOnce } from "./at-once.ts";
 import { checkNotBehind, readOwnTip } from "./behind.ts";
 import { type Chain, readChain } from "./chain.ts";
 import { logStateOf } from "./compose.ts";
 import type { Keyring } from "./keys.ts";
 import type { KnownLog, KnownLogs } from "./known-logs.ts";
-import { inLanes, logsAtOnce } from "./lanes.ts";
 import type { Publication } from "./log.ts";
 import { feedPrefix, parseMicroseconds } from "./manifest.ts";
 import { keepMark } from "./marks.ts";
 import { logName, type PartnerLog, type Planned, type Selected } from "./plan.ts";
+import { keyFinder } from "./sign.ts";
 
 /** What planning works with. */
 export interface PlanningWorld {
@@ -61,19 +62,17 @@ export class Planning {
       new Set(logs.map(({ partner, subscription }) => logName(partner.id, subscription.feed.id))),
       keyring.live,
     );
-    const found = new Map<PartnerLog, readonly Planned[]>();
     const unread = logs.filter((log) => inForce(log.partner, now) && !this.#isQuiet(log, selected, now));
-    await inLanes(logsAtOnce, async (lanes) => {
-      // A partner's logs one after another: they share a chain of keys, which may have to go on.
-      for (const own of Map.groupBy(unread, ({ partner }) => partner.id).values()) {
-        await lanes(async () => {
-          for (const log of own) found.set(log, await this.#planLog(log, selected, now));
-          this.#chains.delete(own[0]?.partner.id ?? "");
-        });
-      }
+    const byPartner = Map.groupBy(unread, ({ partner }) => partner.id);
+    const planned = await mapAtOnce(byPartner, logsAtOnce, async ([partner, own]) => {
+      // One after another: they share a chain of keys, which may have to go on.
+      const found: Planned[] = [];
+      for (const log of own) found.push(...(await this.#planLog(log, selected, now)));
+      this.#chains.delete(partner);
+      return found;
     });
-    return logs
-      .flatMap((log) => found.get(log) ?? [])
+    return planned
+      .flat()
       .sort((a, b) => a.due.period.end - b.due.period.end || a.due.period.start - b.due.period.start);
   }
 
@@ -119,9 +118,10 @@ export class Planning {
   ): Promise<readonly Planned[]> {
     const { store, keyring } = this.#world;
     const place = store.under(feedPrefix(partner.id, subscription.feed.id));
-    const keyOf = (kid: string) => keyring.keys.find((key) => key.kid === kid);
     const found = due(context);
-    const again = selected.again ? await dueAgain(context, found, { store: place, tip, keyOf }) : [];
+    const again = selected.again
+      ? await dueAgain(context, found, { store: place, tip, keyOf: keyFinder(keyring.keys) })
+      : [];
     const planned = [
       ...found.map((entry) => ({ partner, subscription, due: entry })),
       ...again.map((entry) => ({ partner, subscription, due: entry.due, again: entry })),

@@ -5,7 +5,7 @@
  */
 import { rm } from "node:fs/promises";
 import type { Leases } from "../delivery/leases.ts";
-import { isError, SpampotsError } from "../errors.ts";
+import { codeOf, SpampotsError } from "../errors.ts";
 import type { Due } from "../feed/due.ts";
 import type { LakeState } from "../feed/input-set.ts";
 import type { Partner } from "../feed/partners.ts";
@@ -18,10 +18,10 @@ import { temporaryPath } from "../store/temporary.ts";
 import { putAgainRecord } from "./again.ts";
 import { ensureAnnounced } from "./announce.ts";
 import { Answers } from "./answers.ts";
+import { logsAtOnce, mapAtOnce } from "./at-once.ts";
 import { type PublicationFacts, publicationManifest } from "./compose.ts";
 import type { Keyring } from "./keys.ts";
 import type { KnownLogs } from "./known-logs.ts";
-import { inLanes, logsAtOnce } from "./lanes.ts";
 import { append, logKey, type Publication, readManifest } from "./log.ts";
 import { encodeManifest, feedPrefix, type Manifest, payloadDigest } from "./manifest.ts";
 import { putMark } from "./marks.ts";
@@ -29,6 +29,7 @@ import { grouped, lakeState, logName, type Planned, type Selected, selectedLogs,
 import { Planning } from "./planning.ts";
 import { putArtifacts, putMissing } from "./put-artifacts.ts";
 import { readSliceRecords } from "./records.ts";
+import { keyFinder } from "./sign.ts";
 import { renderSlice, type SliceWorld } from "./slices.ts";
 
 /** What publishing works with. */
@@ -197,22 +198,17 @@ class PublishRun implements PublishOutcome {
 
   /** Of a slice that is ours now: logs to which nobody added since they were read. */
   async #stillDue(group: readonly Planned[]): Promise<readonly Planned[]> {
-    const left = new Set(group);
-    await inLanes(logsAtOnce, async (lanes) => {
-      for (const planned of group) {
-        const { partner, subscription } = planned;
-        const name = logName(partner.id, subscription.feed.id);
-        const next = logKey((this.#tips.get(name)?.manifest.sequence ?? 0) + 1);
-        await lanes(async () => {
-          if ((await this.#world.store.under(feedPrefix(partner.id, subscription.feed.id)).stat(next)) === undefined)
-            return;
-          this.contested += 1;
-          this.#stopped.add(name);
-          left.delete(planned);
-        });
-      }
+    const left = await mapAtOnce(group, logsAtOnce, async (planned) => {
+      const { partner, subscription } = planned;
+      const name = logName(partner.id, subscription.feed.id);
+      const place = this.#world.store.under(feedPrefix(partner.id, subscription.feed.id));
+      const next = logKey((this.#tips.get(name)?.manifest.sequence ?? 0) + 1);
+      if ((await place.stat(next)) === undefined) return [planned];
+      this.contested += 1;
+      this.#stopped.add(name);
+      return [];
     });
-    return [...left];
+    return left.flat();
   }
 
   async #makeSlice(first: Planned, group: readonly Planned[]): Promise<void> {
@@ -227,17 +223,10 @@ class PublishRun implements PublishOutcome {
       const split = group.some(({ subscription }) => subscription.splitBy !== undefined);
       const rendered = await renderSlice({ feed, due: first.due, records, formats, split }, folder, this.#world);
       const coverage = this.#coverage(first.due);
-      const made = new Map<Planned, Published>();
-      await inLanes(logsAtOnce, async (lanes) => {
-        for (const planned of group) {
-          await lanes(async () => {
-            const published = await this.#publishOne(planned, { rendered, records, coverage });
-            if (published) made.set(planned, published);
-          });
-        }
-      });
-      // In the order of the plan, whoever was done first.
-      this.published.push(...group.flatMap((planned) => made.get(planned) ?? []));
+      const made = await mapAtOnce(group, logsAtOnce, (planned) =>
+        this.#publishOne(planned, { rendered, records, coverage }),
+      );
+      this.published.push(...made.filter((published) => published !== undefined));
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
@@ -281,15 +270,12 @@ class PublishRun implements PublishOutcome {
         this.#tips.set(name, { manifest, payloadSha256: payloadDigest(encodeManifest(manifest)), kid: keyring.live });
         return { partner: partner.id, manifest };
       }
-      await putArtifacts(store, manifest, rendered);
-      const outcome = await append(store, manifest, keyring.signer);
-      if (outcome === "lost") {
+      const committed = await this.#commit(store, manifest, rendered);
+      if (committed === undefined) {
         this.contested += 1;
         this.#stopped.add(name);
         return undefined;
       }
-      await putMissing(store, manifest, rendered);
-      const committed = await this.#readBack(store, manifest);
       await putMark(this.#world.marks, partner.id, manifest.feed, committed);
       this.#tips.set(name, committed);
       this.#world.known?.note(name, committed);
@@ -304,6 +290,18 @@ class PublishRun implements PublishOutcome {
       this.#fail({ partner: partner.id, feed: subscription.feed.id, period: entry.period.id, error });
       return undefined;
     }
+  }
+
+  /** Stores a publication, the manifest last; `undefined` where another publisher was first. */
+  async #commit(
+    store: Store,
+    manifest: Manifest,
+    rendered: PublicationFacts["rendered"],
+  ): Promise<Publication | undefined> {
+    await putArtifacts(store, manifest, rendered);
+    if ((await append(store, manifest, this.#world.keyring.signer)) === "lost") return undefined;
+    await putMissing(store, manifest, rendered);
+    return this.#readBack(store, manifest);
   }
 
   async #announce(partner: string): Promise<void> {
@@ -323,7 +321,7 @@ class PublishRun implements PublishOutcome {
   async #readBack(store: Store, manifest: Manifest): Promise<Publication> {
     const { keys } = this.#world.keyring;
     // This very one, though another publisher may have gone on: the next append then finds its number taken.
-    const found = await readManifest(store, manifest.sequence, (kid) => keys.find((key) => key.kid === kid));
+    const found = await readManifest(store, manifest.sequence, keyFinder(keys));
     if (found !== undefined) return found;
     throw new SpampotsError("store-unfit", "The store doesn't give back what was just put.", {
       hint: "Run it again: what is there is not published twice. If that stays, use another service, or a folder.",
@@ -336,7 +334,6 @@ class PublishRun implements PublishOutcome {
     const { partner, feed, period, error } = failure;
     this.#stopped.add(logName(partner, feed));
     this.#world.known?.forget(logName(partner, feed));
-    const code = isError(error) ? error.code : "internal";
-    this.#world.log.error({ partner, feed, period, code, err: error }, "not published");
+    this.#world.log.error({ partner, feed, period, code: codeOf(error), err: error }, "not published");
   }
 }

@@ -4,7 +4,7 @@
  *
  * @see design §3 point 9
  */
-import type { LogState } from "../feed/due.ts";
+import { type LogState, wasPublished } from "../feed/due.ts";
 import { inputSet } from "../feed/input-set.ts";
 import type { Partner, Subscription } from "../feed/partners.ts";
 import { periodAt, periodsBetween } from "../feed/period.ts";
@@ -34,7 +34,7 @@ export function affectedBy(
     if (open !== undefined && inForce(partner, now) && now < period.end + feed.reviseFor) {
       return [{ period: period.id, revisedFrom: Math.max(now, Math.ceil(open.publishedAt) + feed.reviseEvery) }];
     }
-    const isFinal = open !== undefined || log.closed.some(({ from, to }) => from <= period.start && period.end <= to);
+    const isFinal = open !== undefined || wasPublished(log, period);
     return isFinal ? [{ period: period.id, revisedFrom: undefined }] : [];
   });
 }

@@ -51,6 +51,12 @@ export interface UncheckedJws {
 /** Finds a public key by its thumbprint. */
 export type KeyFinder = (kid: string) => PublicKey | undefined;
 
+/** A finder among these keys. */
+export const keyFinder =
+  (keys: readonly PublicKey[]): KeyFinder =>
+  (kid) =>
+    keys.find((key) => key.kid === kid);
+
 /**
  * A signer from a private JWK.
  *

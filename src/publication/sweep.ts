@@ -14,12 +14,11 @@ import { dayMs } from "../model.ts";
 import type { Settings } from "../settings.ts";
 import type { Store, StoreEntry } from "../store/store.ts";
 import { sweepTemporary, temporaryFolder, temporaryPath } from "../store/temporary.ts";
-import { refuseForeign } from "./behind.ts";
 import { deleteUnneeded } from "./delete-unneeded.ts";
 import type { PublicKey } from "./jwk.ts";
-import { readTip } from "./log.ts";
+import { readTip, refuseForeign } from "./log.ts";
 import { feedPrefix } from "./manifest.ts";
-import type { KeyFinder } from "./sign.ts";
+import { keyFinder } from "./sign.ts";
 import { deadArtifacts } from "./sweep-artifacts.ts";
 
 /** What is swept, in the order of the work. */
@@ -106,7 +105,7 @@ class SweepRun implements SweepReport {
   async feed(prefix: string, partner: string, feed: string): Promise<void> {
     const { store, now, keys } = this.#world;
     const place = store.under(prefix);
-    const keyOf: KeyFinder = (kid) => keys.find((key) => key.kid === kid);
+    const keyOf = keyFinder(keys);
     const tip = await readTip(place, keyOf);
     if (tip === undefined) return;
     refuseForeign(tip, partner, feed, place);

@@ -7,7 +7,7 @@
 import { isError, SpampotsError } from "../errors.ts";
 import { type Tlp, tlpRank } from "../model.ts";
 import type { Store } from "../store/store.ts";
-import { inLanes, type Lanes, readAhead } from "./lanes.ts";
+import { readAhead, type Start, startAtOnce } from "./at-once.ts";
 import { logKey, maxJwsBytes, type Publication, readBounded, sequenceOf } from "./log.ts";
 import { decodeManifest, type Manifest, payloadDigest, tlpInName } from "./manifest.ts";
 import { holds, readJws, type UncheckedJws } from "./sign.ts";
@@ -62,10 +62,10 @@ export async function verifyFeed(request: FeedRequest): Promise<FeedReport> {
   const check = new FeedCheck(request);
   await check.listLog();
   await check.artifacts.list();
-  await inLanes(artifactsAtOnce, async (lanes) => {
+  await startAtOnce(artifactsAtOnce, async (start) => {
     for await (const file of readAhead(check.newestFirst(), manifestsAhead, (sequence) => check.load(sequence))) {
       const manifest = await check.publication(file);
-      if (manifest) await check.artifactsOf(manifest, lanes);
+      if (manifest) await check.artifactsOf(manifest, start);
     }
   });
   return check.report();
@@ -270,9 +270,9 @@ class FeedCheck {
   }
 
   /** Starts the checks of a publication's artifacts. */
-  async artifactsOf(manifest: Manifest, lanes: Lanes): Promise<void> {
+  async artifactsOf(manifest: Manifest, start: Start): Promise<void> {
     const withdrawn = this.#history.isWithdrawn(manifest.sequence);
-    for (const artifact of manifest.artifacts) await lanes(() => this.artifacts.check(artifact, manifest, withdrawn));
+    for (const artifact of manifest.artifacts) await start(() => this.artifacts.check(artifact, manifest, withdrawn));
   }
 
   /** What was found, once everything was looked at. */

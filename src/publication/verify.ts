@@ -12,8 +12,8 @@ import { SpampotsError } from "../errors.ts";
 import { plain } from "../log.ts";
 import type { Tlp } from "../model.ts";
 import type { Store } from "../store/store.ts";
+import { mapAtOnce } from "./at-once.ts";
 import { type Chain, readChain } from "./chain.ts";
-import { inLanes } from "./lanes.ts";
 import { standingOf, type Trust } from "./trust.ts";
 import { type Expectation, type FeedProgress, type FeedRequest, verifyFeed } from "./verify-feed.ts";
 import { type FeedReport, provenOf, type VerifyProblem, type VerifyReport } from "./verify-report.ts";
@@ -84,11 +84,7 @@ const feedsAtOnce = 3;
 
 /** Verifies feeds; reports in the order of the requests. Unpacking keeps processors busy, and takes memory: one at a time. */
 async function verifyFeeds(requests: readonly FeedRequest[], deep: boolean): Promise<FeedReport[]> {
-  const reports = new Map<FeedRequest, FeedReport>();
-  await inLanes(deep ? 1 : feedsAtOnce, async (lanes) => {
-    for (const request of requests) await lanes(async () => void reports.set(request, await verifyFeed(request)));
-  });
-  return requests.flatMap((request) => reports.get(request) ?? []);
+  return mapAtOnce(requests, deep ? 1 : feedsAtOnce, verifyFeed);
 }
 
 function checkRemembered(prefixes: readonly Prefix[], { after = [] }: VerifyRequest): void {

@@ -23,7 +23,7 @@ import type { PublishWorld } from "./publish.ts";
 import { putArtifacts, putMissing } from "./put-artifacts.ts";
 import { readSliceRecords } from "./records.ts";
 import { type Revocation, renderRevocation } from "./revoke.ts";
-import type { KeyFinder } from "./sign.ts";
+import { type KeyFinder, keyFinder } from "./sign.ts";
 
 /** What withdrawing works with. */
 export type WithdrawWorld = Omit<PublishWorld, "lake" | "engine" | "benignHosts" | "onProgress">;
@@ -90,7 +90,7 @@ interface OwnLog {
 }
 
 function openLog({ store, keyring }: WithdrawWorld, { partner, feed }: WithdrawRequest): OwnLog {
-  return { place: store.under(feedPrefix(partner, feed)), keyOf: (kid) => keyring.keys.find((key) => key.kid === kid) };
+  return { place: store.under(feedPrefix(partner, feed)), keyOf: keyFinder(keyring.keys) };
 }
 
 function checkReason(reason: string): void {

@@ -26,6 +26,11 @@ export interface DigestOptions {
   readonly onBytes?: (read: number) => void;
 }
 
+/** A hex digest as HTTP states it: `sha-256=:<base64>:` (RFC 9530 §2). */
+export function digestField(sha256: string): string {
+  return `sha-256=:${Buffer.from(sha256, "hex").toString("base64")}:`;
+}
+
 /** The digest of a body that is streamed, as {@link Store.open} gives it. */
 export async function digestBody(
   opened: { readonly bytes: number; readonly body: AsyncIterable<Uint8Array> },

@@ -60,8 +60,8 @@ function attemptMs(left: number, deadlineMs: number): number {
 }
 
 /**
- * Runs `work` for at most `ms`, or until `signal`; then its signal is aborted, and a `TimeoutError`, or the reason of the
- * signal, is thrown whether it ends or not.
+ * Runs `work` for at most `ms`, or until `signal`; then its signal is aborted, and a `TimeoutError`, or the reason of
+ * the signal, is thrown whether it ends or not.
  */
 export async function within<T>(
   ms: number,

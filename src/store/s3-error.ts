@@ -86,7 +86,9 @@ export function isPassing(error: unknown): boolean {
   return comeAgain.has(name) || status === 429 || (status >= 500 && status !== 501);
 }
 
-/** Milliseconds that the service asks us to wait (`Retry-After`: seconds, or a date, taken against that of the answer). */
+/**
+ * Milliseconds that the service asks us to wait (`Retry-After`: seconds, or a date, taken against that of the answer).
+ */
 export function askedPauseMs(error: unknown): number | undefined {
   if (error instanceof SpampotsError) {
     const { retryAfterMs } = error.facts;

@@ -1,7 +1,7 @@
 /**
- * What is different where an S3 service isn't ours but a partner's: names are looked up behind the fence of destinations,
- * answers are short or not read to their end, nothing of our own settings for AWS applies, and a role may be assumed. The
- * service that hands out the role's credentials (STS) is as foreign.
+ * What is different where an S3 service isn't ours but a partner's: names are looked up behind the fence of
+ * destinations, answers are short or not read to their end, nothing of our own settings for AWS applies, and a role may
+ * be assumed. The service that hands out the role's credentials (STS) is as foreign.
  *
  * @see AWS Security Token Service API Reference, AssumeRole
  */

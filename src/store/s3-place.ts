@@ -1,6 +1,6 @@
 /**
- * A place in somebody else's bucket that objects are brought to: put once, looked at, and streamed from another store in
- * bounded memory, a part at a time, which shows there only once all of it is as it should be.
+ * A place in somebody else's bucket that objects are brought to: put once, looked at, and streamed from another store
+ * in bounded memory, a part at a time, which shows there only once all of it is as it should be.
  *
  * @see docs/decisions/0016-how-publications-are-pushed.md
  */
@@ -96,7 +96,9 @@ async function putStream(session: S3Session, target: PutTarget, body: StreamBody
   });
 }
 
-/** The stream in pieces of `size`; the last one only where the whole is what it should be. At least one, be it empty. */
+/**
+ * The stream in pieces of `size`; the last one only where the whole is what it should be. At least one, be it empty.
+ */
 async function* piecesOf({ bytes, sha256, chunks }: StreamBody, size: number): AsyncGenerator<Uint8Array> {
   const hash = createHash("sha256");
   let piece = Buffer.allocUnsafeSlow(Math.min(size, bytes));

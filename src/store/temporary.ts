@@ -22,10 +22,10 @@ export function temporaryPath(root: string): string {
 }
 
 /**
- * Removes temporary files that nobody writes any more: those of this host's processes that are gone, and, where `before`
- * (ms since 1970) is given, those last modified before it of whom it can't be told (another host, or this one before it
- * was restarted; a day is a safe age). What a living process of this host made is its own, however old: one that runs for
- * months has its engine's folder there. A store that can't be written is left alone.
+ * Removes temporary files that nobody writes any more: those of this host's processes that are gone, and, where
+ * `before` (ms since 1970) is given, those last modified before it of whom it can't be told (another host, or this one
+ * before it was restarted; a day is a safe age). What a living process of this host made is its own, however old: one
+ * that runs for months has its engine's folder there. A store that can't be written is left alone.
  *
  * @returns the number of files (or folders so named) removed
  */

@@ -21,7 +21,7 @@ export async function planOf(place: Place): Promise<{ planned: Planned[]; lake: 
   const lake = await openLake(join(place.data, "lake"));
   const now = Date.parse(week.now);
   const state = await lakeState({ lake, partners }, now);
-  const planned = selectedLogs(partners, {}).flatMap(({ partner, subscription }) =>
+  const planned = selectedLogs(partners).flatMap(({ partner, subscription }) =>
     due({ partner, subscription, lake: state, log: logStateOf(undefined), now }).map((entry) => ({
       partner,
       subscription,

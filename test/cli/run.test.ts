@@ -1,4 +1,6 @@
-/** `run` and `start` as processes: how they end, what they do with a configuration that breaks, and their exit codes. */
+/**
+ * `run` and `start` as processes: how they end, what they do with a configuration that breaks, and their exit codes.
+ */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
@@ -7,10 +9,10 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { newTokenKey } from "../../src/partner/token-keys.ts";
-import { siteFolder, until } from "../delivery/site-folder.ts";
 import { capturesOf, type OperatorWorld, openOperatorWorld, partnersYaml } from "../publication/operator-world.ts";
+import { siteFolder, until } from "./site-folder.ts";
 
-const clock = ["--now", "2026-11-11T07:00:00Z"];
+const clock = ["--json", "--now", "2026-11-11T07:00:00Z"];
 const anyPorts = { SPAMPOTS_LISTEN: "127.0.0.1:0", SPAMPOTS_METRICS_LISTEN: "127.0.0.1:0" };
 const everySecond = { SPAMPOTS_TICK: "* * * * * *" };
 
@@ -157,11 +159,11 @@ test("start: what arrives is published by itself, and a partner fetches it, from
     `signed: ${day(-9)}, expires: ${day(9)}`,
   );
   const folder = await siteFolder(t, world, partners);
-  const going = folder.start(["start"], everySecond);
+  const going = folder.start(["--json", "start"], everySecond);
   await until(() => going.stdout().includes("\n"), "it serves");
   const said: { port: number; tick: string } = JSON.parse(going.stdout());
   assert.equal(said.tick, "* * * * * *");
-  const { token }: { token: string } = JSON.parse((await folder.run(["token", "twcert"])).stdout);
+  const { token }: { token: string } = JSON.parse((await folder.run(["--json", "token", "twcert"])).stdout);
   const get = (path: string) =>
     fetch(`http://127.0.0.1:${said.port}${path}`, { headers: { Authorization: `Bearer ${token}` } });
   const publications = async () => {

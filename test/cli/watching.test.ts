@@ -1,32 +1,34 @@
-/** What an operator watches by, as it is started: status, deliveries, receipts, alerts, metrics and readiness of a runner. */
+/**
+ * What an operator watches by, as it is started: status, deliveries, receipts, alerts, metrics and readiness of a
+ * runner.
+ */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { parse } from "csv-parse/sync";
 import { tellCommand } from "../../src/cli/alert-command.ts";
-import { openInbox, openPushedSite, publishedDay } from "../delivery/pushed-site.ts";
+import { answering, receiver } from "../delivery/receiving.ts";
 import type { Ending } from "../pipeline.ts";
 import { temporaryFolder } from "../publication/issuer.ts";
+import { captureTwoDays, openPushedSite } from "./pushed-site.ts";
+import { until } from "./site-folder.ts";
 
-const project = join(import.meta.dirname, "../..");
 const day = "2026-11-12T07:00:00Z";
 
 test("a destination that fails shows, is told of, and is served again by hand", async (t) => {
-  const alerts = await openInbox(t);
+  const alerts = await receiver(t);
   const site = await openPushedSite(t, { SPAMPOTS_ALERT: `${alerts.url}/alerts?token=s3cret` });
   const { inbox, run } = site;
-  await publishedDay(site);
-  inbox.status = 403;
+  await captureTwoDays(site);
+  inbox.misbehave = answering(403);
   const failed = await run(day, "run", "--once");
-  assert.match(failed.out, /8 publications, 0 deliveries made, 1 failed/);
-  assert.ok(!`${failed.out}${failed.errors}`.includes("s3cret"));
+  assert.match(failed.stdout, /8 publications, 0 deliveries made, 1 failed/);
+  assert.ok(!`${failed.stdout}${failed.stderr}`.includes("s3cret"));
 
   assert.equal(alerts.taken.length, 1);
-  const { text, ...told } = JSON.parse(alerts.taken[0]?.body ?? "");
+  const { text, ...told } = JSON.parse(String(alerts.taken[0]?.body));
   assert.deepEqual(told, {
     v: 1,
     alert: "delivery-failing",
@@ -45,14 +47,14 @@ test("a destination that fails shows, is told of, and is served again by hand", 
 
   const later = "2026-11-12T09:30:00Z";
   const status = await run(later, "status");
-  assert.match(status.out, /^partner +feed +last +rows +no\. +sent +taken +next due +wrong$/m);
+  assert.match(status.stdout, /^partner +feed +last +rows +no\. +sent +taken +next due +wrong$/m);
   assert.match(
-    status.out,
+    status.stdout,
     /^twcert +spam-sources +2026-11-11 +1 +2 +webhook:0\/2 +– +11-13 06:00 +webhook failing 2h, 2 behind: delivery-refused \(HTTP 403\)$/m,
   );
-  assert.match(status.out, /^ncc +spam-sources +2026-11-11 +1 +2 +pull +– +11-13 06:00$/m);
-  assert.match(status.out, /4 feeds of 2 partners; something is wrong with 1\./);
-  const own = JSON.parse((await run(later, "--json", "status", "--partner", "ncc")).out);
+  assert.match(status.stdout, /^ncc +spam-sources +2026-11-11 +1 +2 +pull +– +11-13 06:00$/m);
+  assert.match(status.stdout, /4 feeds of 2 partners; something is wrong with 1\./);
+  const own = JSON.parse((await run(later, "--json", "status", "--partner", "ncc")).stdout);
   assert.deepEqual(
     own.map(({ partner, feed, wrong }: Record<string, unknown>) => [partner, feed, wrong]),
     [
@@ -62,7 +64,7 @@ test("a destination that fails shows, is told of, and is served again by hand", 
   );
   assert.equal((await run(later, "status", "--partner", "nobody")).code, 2);
 
-  const lanes = JSON.parse((await run(later, "--json", "deliveries", "--failed")).out);
+  const lanes = JSON.parse((await run(later, "--json", "deliveries", "--failed")).stdout);
   assert.deepEqual(lanes, [
     {
       partner: "twcert",
@@ -81,43 +83,43 @@ test("a destination that fails shows, is told of, and is served again by hand", 
 
   const again = await run(later, "deliver", "--retry", "--partner", "twcert");
   assert.equal(again.code, 1);
-  assert.match(again.out, /^twcert +spam-sources +webhook +0 +1 failed: delivery-refused \(HTTP 403\)$/m);
-  inbox.status = 204;
+  assert.match(again.stdout, /^twcert +spam-sources +webhook +0 +1 failed: delivery-refused \(HTTP 403\)$/m);
+  inbox.misbehave = answering(204);
   const served = await run(later, "--json", "deliver", "--retry", "--destination", "webhook");
   assert.equal(served.code, 0);
-  assert.deepEqual(JSON.parse(served.out).lanes, [
+  assert.deepEqual(JSON.parse(served.stdout).lanes, [
     { partner: "twcert", feed: "spam-sources", destination: "webhook", in_force: true, delivered: 2, error: null },
   ]);
-  assert.match((await run(later, "deliveries", "--failed")).out, /^No delivery is failing\.$/m);
-  assert.match((await run(later, "deliveries")).out, /^twcert +spam-sources +webhook +2 +0 +2026-11-12T09:30:00Z$/m);
+  assert.match((await run(later, "deliveries", "--failed")).stdout, /^No delivery is failing\.$/m);
+  assert.match((await run(later, "deliveries")).stdout, /^twcert +spam-sources +webhook +2 +0 +2026-11-12T09:30:00Z$/m);
 
   // The runner, started anew, sees from the store that it is over.
   await run(later, "run", "--once");
   await run(later, "run", "--once");
   assert.deepEqual(
-    alerts.taken.map(({ body }) => JSON.parse(body).state),
+    alerts.taken.map(({ body }) => JSON.parse(String(body)).state),
     ["firing", "recovered"],
   );
 });
 
 test("a log that can't be read isn't one in which no delivery fails", async (t) => {
   const site = await openPushedSite(t);
-  await publishedDay(site);
+  await captureTwoDays(site);
   await site.run(day, "run", "--once");
   await site.world.store.delete("partners/twcert/spam-sources/log/00000002.jws");
   for (const flags of [[], ["--failed"]]) {
     const said = await site.run(day, "deliveries", ...flags);
     assert.equal(said.code, 1);
-    assert.match(said.out, /^1 logs can't be read: see `spampots status`\.$/m);
-    assert.doesNotMatch(said.out, /No delivery is failing|Nothing is pushed/);
-    assert.match(said.errors, /"log-behind"/);
+    assert.match(said.stdout, /^1 logs can't be read: see `spampots status`\.$/m);
+    assert.doesNotMatch(said.stdout, /No delivery is failing|Nothing is pushed/);
+    assert.match(said.stderr, /"log-behind"/);
   }
   assert.equal((await site.run(day, "--json", "deliveries")).code, 1);
 });
 
 test("a lease binds by the time it really is, whatever --now says, and what is left to its holder is told", async (t) => {
   const site = await openPushedSite(t);
-  await publishedDay(site);
+  await captureTwoDays(site);
   const place = site.world.store.under("leases/lanes/twcert/spam-sources/webhook");
   const hold = async (instant: number) => {
     for (const minute of [0, 1, 2, 3])
@@ -126,17 +128,17 @@ test("a lease binds by the time it really is, whatever --now says, and what is l
   // Of a drill at the same instant, whose runner was killed.
   await hold(Date.parse(day));
   await hold(Date.now());
-  const held = JSON.parse((await site.run(day, "--json", "run", "--once")).out);
+  const held = JSON.parse((await site.run(day, "--json", "run", "--once")).stdout);
   assert.deepEqual(held, { published: 8, delivered: 0, failed: 0, left: 1 });
   for await (const { key } of place.list("")) if (Number(key) > Date.parse(day) / 60_000 + 5) await place.delete(key);
   const said = await site.run(day, "run", "--once");
-  assert.match(said.out, /^0 publications, 2 deliveries made, 0 failed\.$/m);
+  assert.match(said.stdout, /^0 publications, 2 deliveries made, 0 failed\.$/m);
 });
 
 test("the book of a partner, who may have left: CSV that a spreadsheet takes for nothing but text", async (t) => {
   const site = await openPushedSite(t);
   const { world, run } = site;
-  await publishedDay(site);
+  await captureTwoDays(site);
   await run(day, "run", "--once");
   const fetched = {
     at: "2026-11-12T08:00:00Z",
@@ -153,22 +155,22 @@ test("the book of a partner, who may have left: CSV that a spreadsheet takes for
     "receipts/twcert/summary/00000001-20261112T080000Z-0123456789abcdef.jsonl",
     Buffer.from(`${JSON.stringify(fetched)}\n`),
   );
-  await site.configure("partners: []\n...\n");
+  await site.folder.writePartners("partners: []\n...\n");
   const said = await run(day, "receipts", "twcert", "--csv");
   assert.equal(said.code, 0);
-  const [first, , last, ...none] = parse(said.out, { columns: true }) as Record<string, string>[]; // columns are named
+  const [first, , last, ...none] = parse(said.stdout, { columns: true }) as Record<string, string>[]; // columns are named
   assert.deepEqual(
     [first?.how, first?.sequence, first?.to, first?.token],
     ["push-webhook", "1", `${site.inbox.url}/in`, ""],
   );
   assert.deepEqual([last?.token, last?.range_from, last?.range_to], [`'=HYPERLINK("x")`, "0", "100"]);
   assert.equal(none.length, 0);
-  assert.ok(said.out.endsWith("\r\n"));
+  assert.ok(said.stdout.endsWith("\r\n"));
   const since = await run(day, "--json", "receipts", "twcert", "--since", "2026-11-12T07:30:00Z");
-  assert.deepEqual(JSON.parse(since.out), [fetched]);
+  assert.deepEqual(JSON.parse(since.stdout), [fetched]);
   const until = ["--until", "2026-11-12T07:30:00Z", "--feed", "summary"];
-  assert.deepEqual(JSON.parse((await run(day, "--json", "receipts", "twcert", ...until)).out), []);
-  assert.match((await run(day, "receipts", "twcert", ...until)).out, /^Nothing was handed out\.$/m);
+  assert.deepEqual(JSON.parse((await run(day, "--json", "receipts", "twcert", ...until)).stdout), []);
+  assert.match((await run(day, "receipts", "twcert", ...until)).stdout, /^Nothing was handed out\.$/m);
   assert.equal((await run(day, "receipts", "twcert", "--since", "yesterday")).code, 2);
   assert.equal((await run(day, "receipts", "twcrt")).code, 2);
   const { range: _, token: __, address: ___, artifact: ____, ...common } = fetched;
@@ -176,30 +178,29 @@ test("the book of a partner, who may have left: CSV that a spreadsheet takes for
   const key = "receipts/twcert/summary/00000001-to-taxii.jsonl";
   await world.store.putOnce(key, Buffer.from(`${JSON.stringify(partly)}\n`));
   const summaries = ["receipts", "twcert", "--feed", "summary"];
-  const rows = parse((await run(day, ...summaries, "--csv")).out, { columns: true }) as Record<string, string>[]; // columns are named
+  const rows = parse((await run(day, ...summaries, "--csv")).stdout, { columns: true }) as Record<string, string>[]; // columns are named
   assert.deepEqual(rows.map(({ how, refused }) => `${how} ${refused}`).sort(), ["pull ", "push-taxii 3"]);
   assert.match(
-    (await run(day, ...summaries)).out,
+    (await run(day, ...summaries)).stdout,
     /manifest {2}taxii https:\/\/taxii.example\/ {2}3 objects refused$/m,
   );
   await world.store.putOnce("receipts/twcert/summary/00000002-x.jsonl", Buffer.from("torn"));
   const torn = await run(day, "receipts", "twcert", "--csv");
-  assert.deepEqual([torn.code, parse(torn.out, { columns: true }).length], [1, 4]);
-  assert.match(torn.errors, /00000002-x\.jsonl/);
+  assert.deepEqual([torn.code, parse(torn.stdout, { columns: true }).length], [1, 4]);
+  assert.match(torn.stderr, /00000002-x\.jsonl/);
 });
 
 test("an alert command gets JSON on its standard input, none of our settings, and is tried again", async (t) => {
-  const site = await openPushedSite(t);
-  const [script, out] = [join(site.world.root, "alert.sh"), join(site.world.root, "alerts.txt")];
-  const configured = { SPAMPOTS_ALERT: `${script} one $two` };
-  Object.assign(site.env, configured);
-  await publishedDay(site);
-  await site.configure("partners: [\n");
+  const place = await temporaryFolder(t);
+  const [script, out] = [join(place, "alert.sh"), join(place, "alerts.txt")];
+  const site = await openPushedSite(t, { SPAMPOTS_ALERT: `${script} one $two` });
+  await captureTwoDays(site);
+  await site.folder.writePartners("partners: [\n");
   await writeFile(script, "#!/bin/sh\necho no >&2\nexit 3\n");
   await chmod(script, 0o700);
   const refused = await site.run(day, "run", "--once");
   assert.equal(refused.code, 2);
-  assert.match(refused.errors, /an alert can't be told.*|"said":"no/);
+  assert.match(refused.stderr, /an alert can't be told.*|"said":"no/);
   await writeFile(script, `#!/bin/sh\n{ cat; echo "$#:$1:$2:\${SPAMPOTS_DATA-unset}"; } >> '${out}'\n`);
   await site.run("2026-11-12T07:11:00Z", "run", "--once");
   await site.run("2026-11-12T07:12:00Z", "run", "--once");
@@ -217,8 +218,8 @@ test("an alert command that hangs is ended, with what it started; one that reads
   const pid = Number(await readFile(pids, "utf8"));
   await until(async () => {
     const state = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => ") Z");
-    return / [ZX]/.test(state.slice(state.lastIndexOf(")"))) ? true : undefined;
-  });
+    return / [ZX]/.test(state.slice(state.lastIndexOf(")")));
+  }, "what it started ends");
   await tellCommand(["true"], { PATH: process.env.PATH })(message, signal);
   await assert.rejects(tellCommand(["/nowhere/alert"], {})(message, signal), /The alert command failed/);
 });
@@ -244,16 +245,6 @@ function samples(text: string): Map<string, number> {
   return found;
 }
 
-/** Asks until it answers as hoped for. */
-async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
-  for (let tries = 0; tries < 200; tries += 1) {
-    const found = await look().catch(() => undefined);
-    if (found !== undefined) return found;
-    await sleep(100);
-  }
-  throw new Error("it didn't come");
-}
-
 /** Takes what is to be done at the end, and does the last of it first: processes end before their folder is removed. */
 function lastFirst(t: Pick<TestContext, "after">): Ending {
   const ends: (() => unknown)[] = [];
@@ -263,34 +254,18 @@ function lastFirst(t: Pick<TestContext, "after">): Ending {
   return { after: (end) => ends.push(end) };
 }
 
-/** Starts a command that goes on; the function given back ends it. */
-async function started(t: Ending, env: NodeJS.ProcessEnv, now: string, command: string) {
-  const child = spawn(process.execPath, ["bin/spampots.js", "--now", now, command], {
-    cwd: project,
-    env,
-    stdio: "ignore",
-  });
-  const ended = new Promise<void>((done) => child.once("exit", () => done()));
-  const stop = async () => {
-    child.kill("SIGTERM");
-    await ended;
-  };
-  t.after(stop);
-  return stop;
-}
-
 test("metrics and readiness of a runner, and of a runner that serves", async (context) => {
   const t = lastFirst(context);
   const port = await freePort();
   const site = await openPushedSite(t, { SPAMPOTS_METRICS_LISTEN: `127.0.0.1:${port}` });
-  await publishedDay(site);
+  await captureTwoDays(site);
   const { inbox, world } = site;
-  inbox.status = 503;
+  inbox.misbehave = answering(503);
   const get = async (path: string, at = port) => {
     const response = await fetch(`http://127.0.0.1:${at}${path}`);
     return { status: response.status, text: await response.text() };
   };
-  const stop = await started(t, site.env, day, "run");
+  const going = site.folder.start(["--now", day, "run"]);
   const found = await until(async () => {
     const values = samples((await get("/metrics")).text);
     return values.has('spampots_delivery_behind{partner="twcert",feed="spam-sources",destination="webhook"}') &&
@@ -299,7 +274,7 @@ test("metrics and readiness of a runner, and of a runner that serves", async (co
       )
       ? values
       : undefined;
-  });
+  }, "a delivery fails");
   const value = (name: string, labels = "") => found.get(`spampots_${name}${labels === "" ? "" : `{${labels}}`}`);
   const log = 'partner="twcert",feed="spam-sources"';
   const lane = `${log},destination="webhook"`;
@@ -323,7 +298,7 @@ test("metrics and readiness of a runner, and of a runner that serves", async (co
     [(await get("/readyz")).status, (await get("/healthz")).status, (await get("/")).status],
     [200, 200, 404],
   );
-  await stop();
+  await going.end("SIGTERM");
 
   // Two days later, with a sensor that nobody knows any more: nothing can be published.
   await writeFile(
@@ -332,17 +307,16 @@ test("metrics and readiness of a runner, and of a runner that serves", async (co
   );
   const [metrics, public_] = [await freePort(), await freePort()];
   const env = {
-    ...site.env,
     SPAMPOTS_METRICS_LISTEN: `127.0.0.1:${metrics}`,
     SPAMPOTS_LISTEN: `127.0.0.1:${public_}`,
   };
   assert.equal((await site.run(day, "keys", "new", "--tokens")).code, 0);
   await world.ingest("pot-1", [{ id: "late-1", at: "2026-11-12T01:00:00Z", ip: "203.0.113.7" }]);
-  await started(t, env, "2026-11-14T07:00:00Z", "start");
+  site.folder.start(["--now", "2026-11-14T07:00:00Z", "start"], env);
   const behind = await until(async () => {
     const answer = await get("/readyz", public_);
     return answer.status === 503 ? answer : undefined;
-  });
+  }, "it isn't ready");
   assert.ok(!/twcert|ncc|spam/.test(behind.text), behind.text);
   assert.equal((await get("/readyz", metrics)).status, 503);
   assert.equal((await get("/healthz", public_)).status, 200);

@@ -1,4 +1,6 @@
-/** Deliveries of real publications to real servers on loopback: order, what goes alone, failures, and changes under way. */
+/**
+ * Deliveries of real publications to real servers on loopback: order, what goes alone, failures, and changes under way.
+ */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";

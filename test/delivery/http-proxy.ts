@@ -1,6 +1,6 @@
 /**
- * A real HTTP proxy before a real server, that breaks what its plan says: the server behind it stays healthy, and what it
- * holds afterwards is what the faults let through.
+ * A real HTTP proxy before a real server, that breaks what its plan says: the server behind it stays healthy, and what
+ * it holds afterwards is what the faults let through.
  */
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse, request as send } from "node:http";
@@ -15,8 +15,8 @@ export interface MadeAnswer {
 }
 
 /**
- * What happens to a request: it passes, nobody ever answers, the connection breaks (before anything is done, or when all
- * is done), half of the answer's body comes, another answer comes in its place, or the answer is changed.
+ * What happens to a request: it passes, nobody ever answers, the connection breaks (before anything is done, or when
+ * all is done), half of the answer's body comes, another answer comes in its place, or the answer is changed.
  */
 export type Fate = "pass" | "hang" | "reset" | "lost" | "cut" | MadeAnswer | ((body: string) => string);
 

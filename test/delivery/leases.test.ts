@@ -1,4 +1,7 @@
-/** Leases: one holder at a time, renewed while it works, given back or lapsed within minutes, harmless under wrong clocks. */
+/**
+ * Leases: one holder at a time, renewed while it works, given back or lapsed within minutes, harmless under wrong
+ * clocks.
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";

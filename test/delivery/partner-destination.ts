@@ -1,24 +1,20 @@
 /**
- * One partner with one destination, for tests of what is pushed: a real store and log on disk, the real `Deliveries`, and a
- * clock that goes on by a day with each try, so that no pause after a failure is waited for.
+ * One partner with one destination, for tests of what is pushed: a real store and log on disk, the real `Deliveries`,
+ * and a clock that goes on by a day with each try, so that no pause after a failure is waited for.
  */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { pino } from "pino";
-import { Deliveries } from "../../src/delivery/deliver.ts";
 import { type Attempt, deliveredTo, failedAttempts, type Lane, receiptsOf } from "../../src/delivery/progress.ts";
 import type { PushReceipt } from "../../src/delivery/receipt.ts";
 import { type ErrorCode, isError, type SpampotsError } from "../../src/errors.ts";
-import { parseFeed } from "../../src/feed/feeds.ts";
-import { parsePartners } from "../../src/feed/partners.ts";
 import { dayMs } from "../../src/model.ts";
 import { readTip } from "../../src/publication/log.ts";
 import { feedPrefix } from "../../src/publication/manifest.ts";
 import type { Store } from "../../src/store/store.ts";
-import { finder, type Issuer, testNow } from "../publication/issuer.ts";
-import { projectRoot } from "../source-files.ts";
+import { partnersOf, projectFeeds } from "../pipeline.ts";
+import { finder, type Issuer } from "../publication/issuer.ts";
+import { delivering } from "./receiving.ts";
 
 /** The destination as `partners.yaml` would state it, and what it meets. */
 export interface DestinationParts {
@@ -47,27 +43,7 @@ export interface PartnerDestination {
   close(): Promise<void>;
 }
 
-const feedFile = join(projectRoot, "feeds", "spam-sources.yaml");
-
-function partnersOf(delivery: object, privateNetworks: readonly string[]) {
-  const feed = parseFeed("spam-sources", feedFile, readFileSync(feedFile, "utf8")).value;
-  assert.ok(feed);
-  const partner = {
-    id: "twcert",
-    name: "TWCERT",
-    economies: ["TW"],
-    mou: {
-      ...{ reference: "M", signed: "2026-01-01", expires: "2029-12-31", purposes: ["test"] },
-      ...{ onward: "constituents", retention_days: 365 },
-    },
-    tlp_ceiling: "AMBER",
-    contacts: [{ name: "N", email: "n@twcert.example" }],
-    private_networks: privateNetworks,
-    subscriptions: [{ feed: feed.id, every: "week", formats: ["csv", "stix"], deliveries: [delivery] }],
-  };
-  const parsed = parsePartners("p.yaml", JSON.stringify({ partners: [partner] }), new Map([[feed.id, feed]]));
-  return parsed.value ?? assert.fail(JSON.stringify(parsed.problems));
-}
+const feeds = await projectFeeds();
 
 /** Opens a destination of the issuer's partner `twcert`; it is closed after the test. */
 export function openPartnerDestination(
@@ -75,35 +51,34 @@ export function openPartnerDestination(
   issuer: Issuer,
   { delivery, env = {}, store = issuer.store, privateNetworks = [], loopback = true }: DestinationParts,
 ): PartnerDestination {
-  const partners = partnersOf(delivery, privateNetworks);
+  const subscription = { feed: "spam-sources", every: "week", formats: ["csv", "stix"], deliveries: [delivery] };
+  const partner = {
+    id: "twcert",
+    economies: ["TW"],
+    mou: { expires: "2029-12-31" },
+    private_networks: privateNetworks,
+  };
+  const partners = partnersOf(feeds, [{ ...partner, subscriptions: [subscription] }]);
   const [destination] = partners[0]?.subscriptions[0]?.destinations ?? [];
   assert.ok(destination);
   const lane: Lane = { partner: "twcert", feed: "spam-sources", destination: destination.name };
   const lines: string[] = [];
-  let now = testNow;
-  let failure: unknown;
-  const deliveries = new Deliveries({
+  const { deliveries, world } = delivering(t, issuer, {
     store,
-    keyOf: finder(issuer.keyring),
     secret: (variable) => env[variable],
     loopback,
-    clock: () => now,
     log: pino({ level: "debug" }, { write: (line: string) => void lines.push(line) }),
-    atOnce: 4,
     chance: () => 0,
-    onFailed: (_lane, _sequence, error) => {
-      failure = error;
-    },
   });
-  t.after(() => deliveries.close());
   const opened: PartnerDestination = {
     async push() {
-      failure = undefined;
-      now += dayMs;
+      const before = world.failed.length;
+      world.now += dayMs;
       deliveries.look(partners);
       await deliveries.idle();
-      if (failure === undefined) return undefined;
-      return isError(failure) ? failure : assert.fail(new Error("An error without a code.", { cause: failure }));
+      const failure = world.failed.slice(before).at(-1)?.error;
+      if (failure === undefined || isError(failure)) return failure;
+      throw new Error("An error without a code.", { cause: failure });
     },
     async pushed() {
       const error = await opened.push();

@@ -21,6 +21,14 @@ export interface Taken {
 /** What a server does instead of taking a request; true where it did something. */
 export type Misbehave = (request: IncomingMessage, response: ServerResponse) => boolean | Promise<boolean>;
 
+/** Takes everything, and answers so all the same. */
+export const answering =
+  (status: number): Misbehave =>
+  (_, response) => {
+    response.writeHead(status).end();
+    return true;
+  };
+
 export interface Receiver {
   readonly url: string;
   /** Requests that came whole, in their order. */

@@ -1,4 +1,7 @@
-/** Runners over one small installation: real lake, engine, keys and store; a clock that is told, and counts of what they ask. */
+/**
+ * Runners over one small installation: real lake, engine, keys and store; a clock that is told, and counts of what they
+ * ask.
+ */
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { Deliveries } from "../../src/delivery/deliver.ts";
@@ -8,6 +11,7 @@ import type { Partner } from "../../src/feed/partners.ts";
 import { openLake } from "../../src/lake/lake.ts";
 import { openKeyring } from "../../src/publication/keys.ts";
 import type { PublishWorld } from "../../src/publication/publish.ts";
+import { keyFinder } from "../../src/publication/sign.ts";
 import { sweep } from "../../src/publication/sweep.ts";
 import { openDiskStore } from "../../src/store/disk.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -114,7 +118,7 @@ export async function openRunner(
   let keyring = await openKeyring({ folder: world.settings.keys });
   const deliveries = new Deliveries({
     store,
-    keyOf: (kid) => keyring.keys.find((key) => key.kid === kid),
+    keyOf: (kid) => keyFinder(keyring.keys)(kid),
     secret: () => undefined,
     loopback: true,
     clock,

@@ -11,6 +11,7 @@ import { dayMs, hourMs } from "../../src/model.ts";
 import { announceRotation } from "../../src/publication/announce.ts";
 import { beginRotation, finishRotation } from "../../src/publication/keys.ts";
 import { readTip } from "../../src/publication/log.ts";
+import { keyFinder } from "../../src/publication/sign.ts";
 import { verify } from "../../src/publication/verify.ts";
 import { capturesOf, partnersOf, partnersYaml, withFeed } from "../publication/operator-world.ts";
 import { openRunner, openSite, type Site } from "./runner-world.ts";
@@ -186,7 +187,7 @@ test("keys that are rotated while it runs are taken up, and everything verifies"
   site.digest = "2";
   assert.equal((await runner.tick()).outcome.published.length, 4);
   const place = store.under("partners/twcert/summary");
-  const tip = await readTip(place, (kid) => keyring.keys.find((key) => key.kid === kid));
+  const tip = await readTip(place, keyFinder(keyring.keys));
   assert.equal(tip?.kid, keyring.live);
   const report = await verify(store, { trust: { keys: [], anchors: new Set([keyring.live]) }, now: site.now });
   assert.ok(report.ok, JSON.stringify(report.feeds.flatMap(({ problems }) => problems)));

@@ -1,4 +1,7 @@
-/** Whatever answers where a partner's bucket should be: nothing of it is trusted, and nothing that was sent to it is told. */
+/**
+ * Whatever answers where a partner's bucket should be: nothing of it is trusted, and nothing that was sent to it is
+ * told.
+ */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";

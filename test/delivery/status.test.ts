@@ -191,7 +191,7 @@ test("what is read of a log doesn't grow with it, and says how destinations stan
     await noteAttempt(store, lane, length, { error, now: testNow - hourMs });
     const counter = counted(store);
     const world = { store: counter.store, marks, keyOf: finder(keyring), lake: noLake, now: testNow };
-    const [facts] = await readFacts(world, selectedLogs([partner], {}));
+    const [facts] = await readFacts(world, selectedLogs([partner]));
     readings.push(counter.asked);
     assert.ok(facts);
     const status = statusOf(facts, testNow);
@@ -221,7 +221,7 @@ test("a log that can't be read is a fact of its own", async (t) => {
   await issuer.store.delete("partners/twcert/spam-sources/log/00000001.jws");
   const marks = openDiskStore(join(issuer.root, "../tips"));
   const world = { store: issuer.store, marks, keyOf: finder(issuer.keyring), lake: noLake, now: testNow };
-  const [facts] = await readFacts(world, selectedLogs([partner], {}));
+  const [facts] = await readFacts(world, selectedLogs([partner]));
   assert.deepEqual(facts?.stopped, { code: "log-behind" });
 });
 

@@ -1,6 +1,7 @@
 /**
- * `kill -9` of `spampots run` while it delivers to several destinations that refuse, hang, answer 500, 429 or 507, cut what
- * they are sent, or lose their answers: once they behave, each holds exactly what was published, and got it in order.
+ * `kill -9` of `spampots run` while it delivers to several destinations that refuse, hang, answer 500, 429 or 507, cut
+ * what they are sent, or lose their answers: once they behave, each holds exactly what was published, and got it in
+ * order.
  */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

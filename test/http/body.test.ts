@@ -1,4 +1,7 @@
-/** Bodies of files: whole for slow clients though their memory is used again, over TLS too; and places of those who leave. */
+/**
+ * Bodies of files: whole for slow clients though their memory is used again, over TLS too; and places of those who
+ * leave.
+ */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createCipheriv } from "node:crypto";

@@ -1,7 +1,7 @@
 /**
- * Pushes to a real nginx with WebDAV over TLS, by the real command line: what nginx then holds is the partner's prefix byte
- * for byte, and `spampots verify` proves it offline. Needs nginx (Debian: nginx-light) and openssl; the test of a full disk
- * mounts a small one, and so needs root.
+ * Pushes to a real nginx with WebDAV over TLS, by the real command line: what nginx then holds is the partner's prefix
+ * byte for byte, and `spampots verify` proves it offline. Needs nginx (Debian: nginx-light) and openssl; the test of a
+ * full disk mounts a small one, and so needs root.
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";

@@ -102,8 +102,8 @@ async function holds(path: string, objects: readonly MadeObject[]): Promise<void
 }
 
 /**
- * The parts that the renderer makes of some rows, but for extension definitions: medallion 3.0.0 takes their `version` for
- * an instant when it lists objects, and answers 500 from then on.
+ * The parts that the renderer makes of some rows, but for extension definitions: medallion 3.0.0 takes their `version`
+ * for an instant when it lists objects, and answers 500 from then on.
  */
 async function rendered(t: TestContext, rows: number): Promise<MadeObject[][]> {
   const context = contextOf("source-day", await temporaryFolder(t));

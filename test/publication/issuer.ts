@@ -18,7 +18,7 @@ import {
   microsecondInstant,
   nextPublishedAt,
 } from "../../src/publication/manifest.ts";
-import type { KeyFinder } from "../../src/publication/sign.ts";
+import { type KeyFinder, keyFinder } from "../../src/publication/sign.ts";
 import { openDiskStore } from "../../src/store/disk.ts";
 import type { Store } from "../../src/store/store.ts";
 
@@ -48,10 +48,7 @@ export async function newIssuer(t: Pick<TestContext, "after">, alg: "EdDSA" | "E
 }
 
 /** A finder over every key of a keyring. */
-export const finder =
-  (keyring: Keyring): KeyFinder =>
-  (kid) =>
-    keyring.keys.find((key) => key.kid === kid);
+export const finder = ({ keys }: Keyring): KeyFinder => keyFinder(keys);
 
 export interface File {
   readonly suffix: string;

@@ -7,6 +7,7 @@ import { readTip } from "../../src/publication/log.ts";
 import { feedPrefix } from "../../src/publication/manifest.ts";
 import { selectedLogs } from "../../src/publication/plan.ts";
 import { affectedBy } from "../../src/publication/revisions.ts";
+import { keyFinder } from "../../src/publication/sign.ts";
 import { withdraw } from "../../src/publication/withdraw.ts";
 import { capturesOf, openOperatorWorld } from "./operator-world.ts";
 
@@ -29,7 +30,7 @@ test("published periods with the batch are named with the time of their revision
     const [log] = selectedLogs(world.partners, { partner: "twcert", feed });
     assert.ok(log);
     const place = world.store.under(feedPrefix("twcert", feed));
-    const tip = await readTip(place, (kid) => keyring.keys.find((key) => key.kid === kid));
+    const tip = await readTip(place, keyFinder(keyring.keys));
     return affectedBy(record, { ...log, log: logStateOf(tip), now }).map(({ period, revisedFrom }) => [
       period.slice(-2),
       revisedFrom,

@@ -1,4 +1,7 @@
-/** Publications brought into a bucket of the partner's on a real S3 service: whole, once, in order, through its bad days. */
+/**
+ * Publications brought into a bucket of the partner's on a real S3 service: whole, once, in order, through its bad
+ * days.
+ */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { join } from "node:path";

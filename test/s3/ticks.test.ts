@@ -1,6 +1,6 @@
 /**
- * What a tick asks of an S3 service while nothing is due: as much of a log of 1,000 publications as of one of 10, by a cold
- * runner; by a warm one nothing.
+ * What a tick asks of an S3 service while nothing is due: as much of a log of 1,000 publications as of one of 10, by a
+ * cold runner; by a warm one nothing.
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";

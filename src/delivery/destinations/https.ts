@@ -1,6 +1,6 @@
 /**
- * Files into a folder of the partner's by PUT, as WebDAV servers take them, laid out as the partner's prefix is, so that
- * `spampots verify` and `openssl` prove the folder:
+ * Files into a folder of the partner's by PUT, as WebDAV servers take them, laid out as the partner's prefix is, so
+ * that `spampots verify` and `openssl` prove the folder:
  *
  *     <url>/keys/00000001.jws   <url>/<feed>/artifacts/<16 hex>-<name>   <url>/<feed>/log/00000001.jws
  *
@@ -11,8 +11,9 @@ import type { DestinationOf } from "../../feed/destinations.ts";
 import { logKey } from "../../publication/log.ts";
 import { artifactKey } from "../../publication/manifest.ts";
 import { jwsMediaType } from "../../publication/sign.ts";
+import { digestField } from "../../store/digest.ts";
 import type { Outgoing, Target, TargetWorld } from "../destination.ts";
-import { type Outbound, type OutboundCall, openOutbound, refusalOf } from "../outbound.ts";
+import { checkTaken, type Outbound, type OutboundCall, openOutbound } from "../outbound.ts";
 
 /** One file to be put. */
 interface OutgoingFile {
@@ -92,24 +93,21 @@ async function putFile(place: Place, file: OutgoingFile): Promise<void> {
     outbound.call({
       method: "PUT",
       url,
-      headers: {
-        "content-type": file.mediaType,
-        "content-digest": `sha-256=:${Buffer.from(file.sha256, "hex").toString("base64")}:`,
-      },
+      headers: { "content-type": file.mediaType, "content-digest": digestField(file.sha256) },
       body: file.body,
       signal,
     });
   let answer = await put();
   if (noFolder.has(answer.status) && (await makeFolders(place, file.name))) answer = await put();
-  if (answer.status < 200 || answer.status >= 300) throw refusalOf(answer, url);
+  checkTaken(answer, url);
 }
 
 /** How servers that don't make folders by themselves say so: RFC 4918 §9.7.1 has 409, others answer 404, nginx 500. */
 const noFolder = new Set([404, 409, 500]);
 
 /**
- * Makes the folders of a file below the base. True where they are there now: made (201), or there already (405), perhaps
- * since another lane that goes to the same place made them a moment ago.
+ * Makes the folders of a file below the base. True where they are there now: made (201), or there already (405),
+ * perhaps since another lane that goes to the same place made them a moment ago.
  */
 async function makeFolders({ outbound, base, signal }: Place, name: string): Promise<boolean> {
   const folders = name.split("/").slice(0, -1);

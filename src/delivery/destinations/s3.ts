@@ -4,8 +4,8 @@
  *
  *     <prefix>/keys/00000001.jws   <prefix>/<feed>/artifacts/<16 hex>-<name>   <prefix>/<feed>/log/00000001.jws
  *
- * What is signed is put once, by a conditional put; a file whose name holds its digest is put unless it is there whole. So
- * nothing is written twice. Whatever answers there isn't trusted.
+ * What is signed is put once, by a conditional put; a file whose name holds its digest is put unless it is there whole.
+ * So nothing is written twice. Whatever answers there isn't trusted.
  *
  * @see docs/decisions/0016-how-publications-are-pushed.md
  */
@@ -16,14 +16,19 @@ import { logKey } from "../../publication/log.ts";
 import { type Artifact, artifactKey } from "../../publication/manifest.ts";
 import { jwsMediaType } from "../../publication/sign.ts";
 import { openS3Place, type S3PlaceStore } from "../../store/s3-place.ts";
+import { secretOf } from "../credentials.ts";
 import type { Outgoing, Target, TargetWorld } from "../destination.ts";
 import { fencedLookup } from "../fence.ts";
-import { checkPlace, isUntrusted, secretOf } from "../outbound.ts";
+import { checkPlace, isUntrusted } from "../outbound.ts";
 
 /** Milliseconds for a call, its tries included; what is sent has more time, by its size. */
 const deadlineMs = 60_000;
 
-/** Opens a bucket. @throws SpampotsError `delivery-refused` where a secret is missing, or the endpoint is outside the fence. */
+/**
+ * Opens a bucket.
+ *
+ * @throws SpampotsError `delivery-refused` where a secret is missing, or the endpoint is outside the fence.
+ */
 export async function s3Target(destination: DestinationOf<"s3">, world: TargetWorld): Promise<Target> {
   const { bucket, prefix = "", endpoint, region, acl, path_style: pathStyle = endpoint !== undefined } = destination;
   if (endpoint !== undefined) checkPlace(new URL(endpoint), world);

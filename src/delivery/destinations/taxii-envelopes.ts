@@ -1,6 +1,6 @@
 /**
- * The objects of a publication as a TAXII server takes them: texts cut from its parts while they are unpacked, one a line
- * there, as many together as go into one envelope. Some megabytes are in memory, however much is sent.
+ * The objects of a publication as a TAXII server takes them: texts cut from its parts while they are unpacked, one a
+ * line there, as many together as go into one envelope. Some megabytes are in memory, however much is sent.
  *
  * @see TAXII 2.1 §3.7 (envelope), `publication/stix-parts.ts` (the form of a part)
  */
@@ -11,7 +11,9 @@ import { SpampotsError } from "../../errors.ts";
 import { type Artifact, artifactKey } from "../../publication/manifest.ts";
 import type { Outgoing } from "../destination.ts";
 
-/** Bytes and objects of an envelope at most, whatever the server would take: an answer tells something of each object. */
+/**
+ * Bytes and objects of an envelope at most, whatever the server would take: an answer tells something of each object.
+ */
 const mostBytes = 2 * 1024 * 1024;
 const mostObjects = 1000;
 
@@ -56,8 +58,8 @@ export function halves<T>(objects: readonly T[]): [T[], T[]] {
 }
 
 /**
- * The texts of a publication's objects, over all its parts in order, but the first `skip`: so many together as go into one
- * envelope. Nothing of a part is given out before its digest was found to be the manifest's.
+ * The texts of a publication's objects, over all its parts in order, but the first `skip`: so many together as go into
+ * one envelope. Nothing of a part is given out before its digest was found to be the manifest's.
  *
  * @throws SpampotsError `verify-failed` or `bad-manifest` where a part isn't what the manifest states, and what the store throws.
  */

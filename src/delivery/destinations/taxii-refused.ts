@@ -1,6 +1,6 @@
 /**
- * Which objects a server refused. It may count what it has already among its failures, and needn't name any: the collection's
- * manifest says what it has.
+ * Which objects a server refused. It may count what it has already among its failures, and needn't name any: the
+ * collection's manifest says what it has.
  *
  * @see TAXII 2.1 §4.3.1 (status), §5.3 (object manifests)
  */
@@ -69,7 +69,9 @@ function failedOf({ failure_count: count, failures = [], successes = [] }: Statu
   return { failed, messages };
 }
 
-/** True where the server has this version, or a newer one. Versions are instants of one form, and ours never go back. */
+/**
+ * True where the server has this version, or a newer one. Versions are instants of one form, and ours never go back.
+ */
 function isOf(version: string | undefined, { modified }: Named): boolean {
   return version !== undefined && (modified === undefined || Date.parse(version) >= Date.parse(modified));
 }

@@ -1,5 +1,6 @@
 /**
- * A partner's TAXII 2.1 server as a writer of one collection meets it. Whatever it answers is bounded, checked and escaped.
+ * A partner's TAXII 2.1 server as a writer of one collection meets it. Whatever it answers is bounded, checked and
+ * escaped.
  *
  * @see TAXII 2.1 §4.2 (API root), §4.3 (status), §5.3 (object manifests), §5.5 (adding objects)
  */
@@ -7,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { SpampotsError } from "../../errors.ts";
 import { plain } from "../../log.ts";
-import { type Outbound, type OutboundAnswer, refusalOf } from "../outbound.ts";
+import { checkTaken, type Outbound, type OutboundAnswer } from "../outbound.ts";
 import { Bounds, envelope } from "./taxii-envelopes.ts";
 
 const mediaType = "application/taxii+json;version=2.1";
@@ -103,7 +104,7 @@ export class TaxiiCollection {
   }
 
   #read<Schema extends z.ZodType>(schema: Schema, answer: OutboundAnswer, url: URL): z.infer<Schema> {
-    if (answer.status < 200 || answer.status >= 300) throw refusalOf(answer, url);
+    checkTaken(answer, url);
     const read = schema.safeParse(parsed(answer.body));
     if (read.success) return read.data;
     throw senseless(url, "the answer isn't one of TAXII 2.1");

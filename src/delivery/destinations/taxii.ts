@@ -3,8 +3,8 @@
  * envelopes of what the server takes at once, each followed until the server is done with it.
  *
  * A few objects that a server refuses don't hold up the log: the publication counts as delivered, and the refusals are
- * logged, and counted in its receipt. Where it refuses most of them, it hasn't taken the publication. What a server says of
- * objects that it has already (some call those failures) is looked up in its manifest.
+ * logged, and counted in its receipt. Where it refuses most of them, it hasn't taken the publication. What a server
+ * says of objects that it has already (some call those failures) is looked up in its manifest.
  *
  * @see TAXII 2.1 §4.2 (API root), §4.3 (status), §5.3 (object manifests), §5.5 (adding objects)
  */

@@ -1,4 +1,7 @@
-/** Deliveries that are due at once: what order, receipts and digests cost beside bare PUTs, and whether memory stays flat. */
+/**
+ * Deliveries that are due at once: what order, receipts and digests cost beside bare PUTs, and whether memory stays
+ * flat.
+ */
 import { join } from "node:path";
 import type { Bench } from "../bench.ts";
 import { kept } from "../data.ts";

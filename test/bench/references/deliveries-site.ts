@@ -1,5 +1,6 @@
 /**
- * Makes a store for the figures on deliveries: so many partners, each with one publication of two files that don't pack.
+ * Makes a store for the figures on deliveries: so many partners, each with one publication of two files that don't
+ * pack.
  *
  * `node deliveries-site.ts <folder> <partners> <bytes of a file>`
  */

@@ -16,7 +16,7 @@ import { parsePartners } from "../../../src/feed/partners.ts";
 import { openLog } from "../../../src/log.ts";
 import { openKeyring } from "../../../src/publication/keys.ts";
 import { openDiskStore } from "../../../src/store/disk.ts";
-import { testNow } from "../../publication/issuer.ts";
+import { finder, testNow } from "../../publication/issuer.ts";
 import { projectRoot } from "../../source-files.ts";
 import { madePartner } from "../configurations.ts";
 
@@ -53,7 +53,7 @@ async function ours(): Promise<void> {
   let made = 0;
   const deliveries = new Deliveries({
     store: openDiskStore(join(folder, "store")),
-    keyOf: (kid) => keyring.keys.find((key) => key.kid === kid),
+    keyOf: finder(keyring),
     clock: () => testNow,
     log: openLog("error"),
     atOnce,

@@ -1,6 +1,7 @@
 /**
- * Makes a site for the figure on ticks: partners with a policy of their own each, subscribed to the project's five feeds by
- * week, and a log of four weeks in each, signed as the publisher does it; nothing is due. Files hold nothing of interest.
+ * Makes a site for the figure on ticks: partners with a policy of their own each, subscribed to the project's five
+ * feeds by week, and a log of four weeks in each, signed as the publisher does it; nothing is due. Files hold nothing
+ * of interest.
  *
  * `node tick-site.ts <folder> <config> <partners> <now>`
  */
@@ -78,7 +79,7 @@ const issuer = "CERT.br";
 const content = "nothing of interest\n";
 const contentSha256 = createHash("sha256").update(content).digest("hex");
 const announced = new Set<string>();
-for (const { partner, subscription } of selectedLogs(partners, {})) {
+for (const { partner, subscription } of selectedLogs(partners)) {
   if (!announced.has(partner.id)) {
     await ensureAnnounced(store, partner.id, { issuer, keyring, now: now - 50 * dayMs });
     announced.add(partner.id);

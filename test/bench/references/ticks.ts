@@ -1,10 +1,10 @@
 /**
- * Ticks of a runner as `spampots run` opens it, at a site where nothing is due: the time of one when it is warm, and of the
- * first.
+ * Ticks of a runner as `spampots run` opens it, at a site where nothing is due: the time of one when it is warm, and of
+ * the first.
  *
  * `node ticks.ts <now>`, with the environment of the command line
  */
-import { openRunner } from "../../../src/cli/start.ts";
+import { openRunner } from "../../../src/cli/open-runner.ts";
 import { openWorld } from "../../../src/cli/world.ts";
 
 const [now = ""] = process.argv.slice(2);

@@ -1,10 +1,31 @@
 /** Bounded concurrency: several files in flight, and never more than that. Pure. */
 
-/** Starts a task once a lane is free; throws what an earlier task threw. */
-export type Lanes = (task: () => Promise<void>) => Promise<void>;
+/** Starts a task once there is room for it; throws what an earlier task threw. */
+export type Start = (task: () => Promise<void>) => Promise<void>;
 
-/** Runs `work`, which starts tasks of which at most `width` run at once; afterwards all are finished. */
-export async function inLanes(width: number, work: (lanes: Lanes) => Promise<void>): Promise<void> {
+/**
+ * Does `work` on each item, at most `most` at once. What came of it is in the order of the items.
+ *
+ * @throws what the first one to fail threw; by then nothing is under way.
+ */
+export async function mapAtOnce<Item, Made>(
+  items: Iterable<Item>,
+  most: number,
+  work: (item: Item) => Promise<Made>,
+): Promise<Made[]> {
+  const made: Made[] = [];
+  await startAtOnce(most, async (start) => {
+    for (const [index, item] of [...items].entries()) {
+      await start(async () => {
+        made[index] = await work(item);
+      });
+    }
+  });
+  return made;
+}
+
+/** Runs `work`, which starts tasks of which at most `most` run at once; afterwards all are finished. */
+export async function startAtOnce(most: number, work: (start: Start) => Promise<void>): Promise<void> {
   const busy = new Set<Promise<void>>();
   const failures: unknown[] = [];
   const finish = async () => {
@@ -12,12 +33,12 @@ export async function inLanes(width: number, work: (lanes: Lanes) => Promise<voi
     if (failures.length > 0) throw failures[0];
   };
   await work(async (task) => {
-    if (busy.size >= width) await Promise.race(busy);
+    if (busy.size >= most) await Promise.race(busy);
     if (failures.length > 0) throw failures[0];
-    const lane = task()
+    const running = task()
       .catch((error: unknown) => void failures.push(error))
-      .finally(() => busy.delete(lane));
-    busy.add(lane);
+      .finally(() => busy.delete(running));
+    busy.add(running);
   }).catch((error: unknown) => failures.push(error));
   await finish();
 }

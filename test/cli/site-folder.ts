@@ -8,7 +8,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type OperatorWorld, sensors } from "../publication/operator-world.ts";
 import { projectRoot } from "../source-files.ts";
 
-const program = ["--disable-warning=ExperimentalWarning", join(projectRoot, "src/cli.ts"), "--json"];
+const program = ["--disable-warning=ExperimentalWarning", join(projectRoot, "src/cli.ts")];
+
+/** Longer than any command takes: one that hangs is ended, and fails. */
+const longestMs = 120_000;
 
 type Environment = Readonly<Record<string, string>>;
 
@@ -35,8 +38,17 @@ export interface SiteFolder {
   start(args: readonly string[], env?: Environment): Going;
 }
 
-/** Writes the configuration beside the installation's data. */
-export async function siteFolder(t: TestContext, { root }: OperatorWorld, partners: string): Promise<SiteFolder> {
+/**
+ * Writes the configuration beside the installation's data.
+ *
+ * @param more settings of every command.
+ */
+export async function siteFolder(
+  t: Pick<TestContext, "after">,
+  { root }: OperatorWorld,
+  partners: string,
+  more: Environment = {},
+): Promise<SiteFolder> {
   const config = join(root, "config");
   await cp(join(projectRoot, "feeds"), join(config, "feeds"), { recursive: true });
   const base = {
@@ -47,6 +59,7 @@ export async function siteFolder(t: TestContext, { root }: OperatorWorld, partne
     SPAMPOTS_LISTEN: "127.0.0.1:0",
     SPAMPOTS_URL: "http://127.0.0.1:1",
     SPAMPOTS_METRICS_LISTEN: "none",
+    ...more,
   };
   const folder: SiteFolder = {
     writePartners: (yaml) => writeFile(join(config, "partners.yaml"), yaml),
@@ -58,8 +71,11 @@ export async function siteFolder(t: TestContext, { root }: OperatorWorld, partne
     },
     run: (args, env = {}) =>
       new Promise((done) => {
-        execFile(process.execPath, [...program, ...args], { env: { ...base, ...env } }, (error, stdout, stderr) =>
-          done({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr }),
+        execFile(
+          process.execPath,
+          [...program, ...args],
+          { env: { ...base, ...env }, timeout: longestMs },
+          (error, stdout, stderr) => done({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr }),
         );
       }),
     start(args, env = {}) {
@@ -67,14 +83,17 @@ export async function siteFolder(t: TestContext, { root }: OperatorWorld, partne
         env: { ...base, ...env },
         stdio: ["ignore", "pipe", "pipe"],
       });
-      t.after(() => child.kill("SIGKILL"));
+      const closed = once(child, "close");
+      t.after(async () => {
+        child.kill("SIGKILL");
+        await closed;
+      });
       const said = { stdout: "", stderr: "" };
       for (const name of ["stdout", "stderr"] as const) {
         child[name]?.setEncoding("utf8").on("data", (text: string) => {
           said[name] += text;
         });
       }
-      const closed = once(child, "close");
       return {
         stdout: () => said.stdout,
         stderr: () => said.stderr,
@@ -92,10 +111,11 @@ export async function siteFolder(t: TestContext, { root }: OperatorWorld, partne
   return folder;
 }
 
-/** Waits until it holds, for as long as a slow machine may need. */
-export async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
+/** What `look` finds, as soon as it finds something: for as long as a slow machine may need. */
+export async function until<T>(look: () => T | undefined | false | Promise<T | undefined | false>, what: string) {
   for (let waited = 0; waited < 30_000; waited += 50) {
-    if (await holds()) return;
+    const found = await (async () => look())().catch(() => undefined);
+    if (found !== undefined && found !== false) return found;
     await sleep(50);
   }
   throw new Error(`waited in vain: ${what}`);
