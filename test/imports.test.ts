@@ -35,7 +35,7 @@ const reserved = [
   { what: /^@duckdb\//, only: ["lake/duckdb"], why: "the engine is replaceable" },
   { what: /^@aws-sdk\//, only: ["store/s3"], why: "the kind of store is known to one file" },
   { what: /^(hono|@hono\/.*)$/, only: ["http/"], why: "only the doors speak HTTP" },
-  { what: /^node:sqlite$/, only: ["delivery/collection"], why: "what is derived is known to a few files" },
+  { what: /^node:sqlite$/, only: ["delivery/collection/"], why: "what is derived is known to a few files" },
   { what: /^node-cron$/, only: ["delivery/"], why: "only the runner ticks" },
   { what: /^commander$/, only: ["cli"], why: "only the command reads arguments" },
   {

@@ -1,7 +1,7 @@
 /** Alerts for a program of the operator's: JSON on its standard input. No shell has a part in it. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import type { Tell } from "../delivery/alert-book.ts";
+import type { Tell } from "../delivery/watch/alert-book.ts";
 import { SpampotsError } from "../errors.ts";
 import { shownJson } from "../log.ts";
 

@@ -1,9 +1,9 @@
 /** `spampots deliveries` and `spampots deliver --retry`: how far each destination is, and another try now. */
 import type { Command } from "commander";
-import { Deliveries } from "../delivery/deliver.ts";
-import { type Lane, laneName, lanesOf } from "../delivery/progress.ts";
-import { type LaneStatus, statusOf } from "../delivery/status.ts";
-import { noLake, readFacts } from "../delivery/status-read.ts";
+import { Deliveries } from "../delivery/push/deliver.ts";
+import { type Lane, laneName, lanesOf } from "../delivery/push/progress.ts";
+import { type LaneStatus, statusOf } from "../delivery/watch/status.ts";
+import { noLake, readFacts } from "../delivery/watch/status-read.ts";
 import { errorTable, isError, SpampotsError } from "../errors.ts";
 import type { Partner } from "../feed/partners.ts";
 import { secondsInstant } from "../feed/period.ts";

@@ -3,11 +3,11 @@ import { createHash } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Registry } from "prom-client";
-import type { Tell } from "../delivery/alert-book.ts";
-import { Deliveries } from "../delivery/deliver.ts";
 import { StoreLeases } from "../delivery/leases.ts";
+import { Deliveries } from "../delivery/push/deliver.ts";
 import { checkTick, Runner } from "../delivery/runner.ts";
-import { Signals } from "../delivery/signals.ts";
+import type { Tell } from "../delivery/watch/alert-book.ts";
+import { Signals } from "../delivery/watch/signals.ts";
 import { configurationDigest } from "../feed/configuration.ts";
 import type { KeyList } from "../publication/keys.ts";
 import { type KeyFinder, keyFinder } from "../publication/sign.ts";
@@ -81,7 +81,7 @@ async function openSignals(world: CliWorld, parts: { registry: Registry; keyOf: 
 async function tellOf({ settings, environment }: CliWorld): Promise<Tell | undefined> {
   const { alert, pushLoopback } = settings.run;
   if (alert === undefined) return undefined;
-  if ("url" in alert) return (await import("../delivery/alert-url.ts")).tellUrl(alert.url, pushLoopback);
+  if ("url" in alert) return (await import("../delivery/watch/alert-url.ts")).tellUrl(alert.url, pushLoopback);
   return (await import("./alert-command.ts")).tellCommand(alert.command, environment);
 }
 

@@ -1,8 +1,8 @@
 /** `spampots receipts <partner>`: what was handed to a partner, when and how: the book that an auditor asks for. */
 import type { Command } from "commander";
 import { parseInstant } from "../capture/instant.ts";
-import { type BookSelection, receiptBook } from "../delivery/book.ts";
-import type { Receipt } from "../delivery/receipt.ts";
+import { type BookSelection, receiptBook } from "../delivery/receipts/book.ts";
+import type { Receipt } from "../delivery/receipts/receipt.ts";
 import { errorTable, SpampotsError } from "../errors.ts";
 import { secondsInstant } from "../feed/period.ts";
 import { plain, shownJson } from "../log.ts";

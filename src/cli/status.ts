@@ -1,7 +1,7 @@
 /** `spampots status`: how each feed of each partner stands. */
 import type { Command } from "commander";
-import { type LaneStatus, type LogStatus, mouDaysLeft, statusOf, type Trouble } from "../delivery/status.ts";
-import { readFacts } from "../delivery/status-read.ts";
+import { type LaneStatus, type LogStatus, mouDaysLeft, statusOf, type Trouble } from "../delivery/watch/status.ts";
+import { readFacts } from "../delivery/watch/status-read.ts";
 import { SpampotsError } from "../errors.ts";
 import { lateAfterClose } from "../feed/late.ts";
 import { secondsInstant } from "../feed/period.ts";

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseInstant } from "../capture/instant.ts";
-import type { DeliverWorld } from "../delivery/deliver.ts";
+import type { DeliverWorld } from "../delivery/push/deliver.ts";
 import { SpampotsError } from "../errors.ts";
 import type { Configuration } from "../feed/configuration.ts";
 import type { IngestWorld } from "../ingest.ts";

@@ -11,8 +11,8 @@ import type { Log } from "../log.ts";
 import { KnownLogs } from "../publication/known-logs.ts";
 import { type PublishOutcome, type PublishWorld, publish } from "../publication/publish.ts";
 import type { Store } from "../store/store.ts";
-import type { Deliveries } from "./deliver.ts";
 import type { Leases } from "./leases.ts";
+import type { Deliveries } from "./push/deliver.ts";
 
 /** What the runner works with. */
 export interface RunnerWorld {

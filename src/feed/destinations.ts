@@ -20,7 +20,7 @@ const url = z
   .max(1000)
   .refine(isPlace, "Write an https URL without user, query and fragment, such as https://feeds.partner.example/in.");
 
-/** A URL that a file or message can go to. Whether its host may be asked is for `delivery/fence.ts` to say. */
+/** A URL that a file or message can go to. Whether its host may be asked is for `delivery/push/fence.ts` to say. */
 function isPlace(text: string): boolean {
   const parsed = URL.canParse(text) ? new URL(text) : undefined;
   if (parsed === undefined || /[?#\s]/.test(text)) return false;

@@ -9,8 +9,8 @@ import { createServer as createTlsServer, Server as TlsServer } from "node:https
 import type { Socket } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
 import { collectDefaultMetrics, Registry as MetricsRegistry } from "prom-client";
-import { Collections } from "../delivery/collections.ts";
-import { ReceiptJournal } from "../delivery/receipts.ts";
+import { Collections } from "../delivery/collection/collections.ts";
+import { ReceiptJournal } from "../delivery/receipts/journal.ts";
 import { isDoneWithin } from "../delivery/within.ts";
 import { sayError } from "../errors.ts";
 import type { Log } from "../log.ts";

@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { type Context, Hono } from "hono";
-import type { Collection } from "../delivery/collections.ts";
+import type { Collection } from "../delivery/collection/collections.ts";
 import { SpampotsError } from "../errors.ts";
 import type { Subscription } from "../feed/partners.ts";
 import { secondsInstant } from "../feed/period.ts";

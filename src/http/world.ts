@@ -1,6 +1,6 @@
 /** What the doors work with. Made once for a process, by `serve`. */
-import type { Collections } from "../delivery/collections.ts";
-import type { ReceiptJournal } from "../delivery/receipts.ts";
+import type { Collections } from "../delivery/collection/collections.ts";
+import type { ReceiptJournal } from "../delivery/receipts/journal.ts";
 import type { Log } from "../log.ts";
 import type { TokenRealm } from "../partner/tokens.ts";
 import type { Store } from "../store/store.ts";

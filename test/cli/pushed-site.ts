@@ -1,6 +1,6 @@
 /** A site whose partner has a destination on this machine, for tests of what an operator sees. */
 import type { TestContext } from "node:test";
-import { type Receiver, receiver } from "../delivery/receiving.ts";
+import { type Receiver, receiver } from "../delivery/push/receiving.ts";
 import { capturesOf, type OperatorWorld, openOperatorWorld, partnersYaml } from "../publication/operator-world.ts";
 import { type Ended, type SiteFolder, siteFolder } from "./site-folder.ts";
 

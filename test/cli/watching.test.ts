@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { parse } from "csv-parse/sync";
 import { tellCommand } from "../../src/cli/alert-command.ts";
-import { answering, receiver } from "../delivery/receiving.ts";
+import { answering, receiver } from "../delivery/push/receiving.ts";
 import type { Ending } from "../pipeline.ts";
 import { temporaryFolder } from "../publication/issuer.ts";
 import { captureTwoDays, openPushedSite } from "./pushed-site.ts";

@@ -4,8 +4,8 @@
  */
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { Deliveries } from "../../src/delivery/deliver.ts";
 import { StoreLeases } from "../../src/delivery/leases.ts";
+import { Deliveries } from "../../src/delivery/push/deliver.ts";
 import { Runner } from "../../src/delivery/runner.ts";
 import type { Partner } from "../../src/feed/partners.ts";
 import { openLake } from "../../src/lake/lake.ts";

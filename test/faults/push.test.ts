@@ -9,7 +9,7 @@ import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Misbehave, type Receiver, receiver, type Taken } from "../delivery/receiving.ts";
+import { type Misbehave, type Receiver, receiver, type Taken } from "../delivery/push/receiving.ts";
 import { type Case, campaign } from "./seeded.ts";
 import { expectDone, openSite, partnersFile, type Site } from "./world.ts";
 

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { Receipt } from "../../src/delivery/receipt.ts";
-import { ReceiptJournal, readReceipts } from "../../src/delivery/receipts.ts";
+import { ReceiptJournal, readReceipts } from "../../src/delivery/receipts/journal.ts";
+import type { Receipt } from "../../src/delivery/receipts/receipt.ts";
 import { clientAddresses } from "../../src/http/client-address.ts";
 import { openDiskStore } from "../../src/store/disk.ts";
 import { temporaryFolder } from "../publication/issuer.ts";

@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { promisify } from "node:util";
-import { authority, signedBy } from "../delivery/certificates.ts";
+import { authority, signedBy } from "../delivery/push/certificates.ts";
 import { expectDone, openSite, partnersFile, type Site } from "../faults/world.ts";
 import { type Nginx, nginx } from "./nginx.ts";
 

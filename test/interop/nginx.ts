@@ -5,7 +5,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Certificate } from "../delivery/certificates.ts";
+import type { Certificate } from "../delivery/push/certificates.ts";
 
 export interface NginxOptions {
   readonly folder: string;

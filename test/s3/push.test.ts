@@ -13,7 +13,7 @@ import { readTrust } from "../../src/publication/trust.ts";
 import { verify } from "../../src/publication/verify.ts";
 import { openS3Store } from "../../src/store/s3.ts";
 import type { Store } from "../../src/store/store.ts";
-import { openPartnerDestination } from "../delivery/partner-destination.ts";
+import { openPartnerDestination } from "../delivery/push/partner-destination.ts";
 import { type S3Proxy, startS3Proxy } from "../faults/s3-proxy.ts";
 import {
   csvFile,

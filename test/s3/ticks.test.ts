@@ -4,8 +4,8 @@
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { deliveredTo, failedAttempts, noteAttempt, noteDelivered } from "../../src/delivery/progress.ts";
-import { newestTaken } from "../../src/delivery/status-read.ts";
+import { deliveredTo, failedAttempts, noteAttempt, noteDelivered } from "../../src/delivery/push/progress.ts";
+import { newestTaken } from "../../src/delivery/watch/status-read.ts";
 import { SpampotsError } from "../../src/errors.ts";
 import { periodAt } from "../../src/feed/period.ts";
 import { ensureAnnounced } from "../../src/publication/announce.ts";

@@ -1,6 +1,6 @@
 /** Routes on what a partner proves by: its receipts, and the keys that sign its publications. */
 import { z } from "zod";
-import { readReceipts } from "../../delivery/receipts.ts";
+import { readReceipts } from "../../delivery/receipts/journal.ts";
 import { maxJwsBytes, readBounded, sequenceName } from "../../publication/log.ts";
 import { jwsMediaType } from "../../publication/sign.ts";
 import type { Caller } from "../access.ts";

@@ -4,10 +4,11 @@
  *
  * @see TAXII 2.1 §3.7 (envelope)
  */
-import type { PartSource } from "../../delivery/collection-parts.ts";
-import type { CollectionReader, ObjectRecord } from "../../delivery/collection-read.ts";
-import type { IndexedPart } from "../../delivery/collection-schema.ts";
-import type { Collection, Collections } from "../../delivery/collections.ts";
+
+import type { Collection, Collections } from "../../delivery/collection/collections.ts";
+import type { PartSource } from "../../delivery/collection/parts.ts";
+import type { CollectionReader, ObjectRecord } from "../../delivery/collection/read.ts";
+import type { IndexedPart } from "../../delivery/collection/schema.ts";
 import type { TaxiiQuery } from "./query.ts";
 
 /** What bounds the cost of a page beside its `limit`: it ends earlier, and says that there is more. */

@@ -8,7 +8,7 @@
  *
  * @see TAXII 2.1 §3.4 (filtering), §3.5 (pagination), appendix B (security of `next`)
  */
-import type { ObjectName, RecordQuery, VersionChoice } from "../../delivery/collection-read.ts";
+import type { ObjectName, RecordQuery, VersionChoice } from "../../delivery/collection/read.ts";
 import { badQuery, shortDigest } from "./answer.ts";
 
 /** Records of a page: by default, and at most. */

@@ -10,7 +10,7 @@ import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { Agent, createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { Deliveries } from "../../../src/delivery/deliver.ts";
+import { Deliveries } from "../../../src/delivery/push/deliver.ts";
 import { parseFeed } from "../../../src/feed/feeds.ts";
 import { parsePartners } from "../../../src/feed/partners.ts";
 import { openLog } from "../../../src/log.ts";
