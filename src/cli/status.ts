@@ -37,7 +37,8 @@ async function showStatus(world: CliWorld, { partner }: { partner?: string }): P
       marks: world.marks(),
       keyOf: keyFinder(keys),
       lake,
-      late: (context) => lateAfterClose(context, commits).reduce((sum, { batches }) => sum + batches, 0),
+      late: (context, begunAt) =>
+        lateAfterClose(context, commits, begunAt).reduce((sum, { batches }) => sum + batches, 0),
       now,
     },
     logs,

@@ -268,4 +268,7 @@ test("what comes too late is counted, whole periods and standing batches alone",
   const excluded = { ...context.lake, excluded: new Set([arrivals[2]?.record.batch ?? ""]) };
   assert.deepEqual(lateAfterClose({ ...context, lake: excluded }, committed), [{ period: "2026-W46", batches: 1 }]);
   assert.deepEqual(lateAfterClose({ ...context, now: end + 15 * dayMs - 1 }, committed), []);
+  assert.deepEqual(lateAfterClose(context, committed, end + 15 * dayMs - hourMs), [{ period: "2026-W46", batches: 1 }]);
+  assert.deepEqual(lateAfterClose(context, committed, end + 16 * dayMs - hourMs), []);
+  assert.equal(lateAfterClose(context, committed, end + 15 * dayMs - hourMs - 1)[0]?.batches, 2);
 });

@@ -26,8 +26,8 @@ export interface StatusWorld {
   readonly marks: Store;
   readonly keyOf: KeyFinder;
   readonly lake: LakeState;
-  /** Batches that concern a log and came when their periods could be revised no more. */
-  late?(log: DueContext): number;
+  /** Batches that concern a log, begun at that instant, and came when their periods could be revised no more. */
+  late?(log: DueContext, begunAt?: number): number;
   /** Milliseconds. */
   readonly now: number;
 }
@@ -61,7 +61,7 @@ async function readLog(world: StatusWorld, { partner, subscription }: PartnerLog
       ...(newest === undefined ? {} : { newest }),
       due: due(context),
       lanes,
-      late: world.late?.(context) ?? 0,
+      late: await lateIn(world, context),
       ...(taken === undefined ? {} : { taken }),
     };
   } catch (error) {
@@ -69,6 +69,14 @@ async function readLog(world: StatusWorld, { partner, subscription }: PartnerLog
     if (!isError(error) || error.code.startsWith("store-") || error.code === "disk-failed") throw error;
     return { ...none, stopped: { code: error.code } };
   }
+}
+
+/** Only where some seem late is it asked when the log began: what came before that isn't. */
+async function lateIn({ store, keyOf, late }: StatusWorld, context: DueContext): Promise<number> {
+  if (late === undefined || late(context) === 0) return 0;
+  const { partner, subscription } = context;
+  const first = await readManifest(store.under(feedPrefix(partner.id, subscription.feed.id)), 1, keyOf);
+  return late(context, first && parseMicroseconds(first.manifest.published_at) / 1000);
 }
 
 /**
