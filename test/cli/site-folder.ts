@@ -28,7 +28,7 @@ export interface Going {
   readonly stderr: () => string;
   readonly stdout: () => string;
   /** Sends the signal; says how it ended, and after how many milliseconds. */
-  end(signal: "SIGTERM" | "SIGINT"): Promise<Ended & { readonly ms: number }>;
+  end(signal: "SIGTERM" | "SIGINT" | "SIGKILL"): Promise<Ended & { readonly ms: number }>;
 }
 
 export interface SiteFolder {
@@ -45,7 +45,7 @@ export interface SiteFolder {
  */
 export async function siteFolder(
   t: Pick<TestContext, "after">,
-  { root }: OperatorWorld,
+  { root }: Pick<OperatorWorld, "root">,
   partners: string,
   more: Environment = {},
 ): Promise<SiteFolder> {

@@ -1,4 +1,4 @@
-/** nginx (Debian: nginx-light) as a partner's WebDAV server over TLS, on loopback, with a list of what it was asked. */
+/** nginx (Debian: nginx-light) as a partner's WebDAV server, on loopback, with a list of what it was asked. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
@@ -9,7 +9,8 @@ import type { Certificate } from "../delivery/push/certificates.ts";
 
 export interface NginxOptions {
   readonly folder: string;
-  readonly server: Certificate;
+  /** By TLS; without one by plain HTTP, for a proxy that stands before it. */
+  readonly server?: Certificate;
   /** Lines of the one location: who may come in, and what is made by itself. */
   readonly location: readonly string[];
   /** Lines of the server. */
@@ -26,7 +27,7 @@ export interface Logged {
 }
 
 export interface Nginx {
-  /** Base URL: `https://127.0.0.1:<port>/in`. */
+  /** Base URL, such as `https://127.0.0.1:<port>/in`. */
   readonly url: string;
   /** What it holds below that. */
   readonly held: string;
@@ -63,9 +64,8 @@ http {
   client_max_body_size 0;
   ${temporary.join(" ")}
   server {
-    listen 127.0.0.1:${port} ssl;
-    ssl_certificate ${server.cert};
-    ssl_certificate_key ${server.key};
+    listen 127.0.0.1:${port}${server === undefined ? "" : " ssl"};
+    ${server === undefined ? "" : `ssl_certificate ${server.cert}; ssl_certificate_key ${server.key};`}
     ${more.join("\n    ")}
     location / {
       root ${root};
@@ -87,7 +87,7 @@ http {
   });
   await listens(child, port, join(folder, "errors"));
   return {
-    url: `https://127.0.0.1:${port}/in`,
+    url: `${server === undefined ? "http" : "https"}://127.0.0.1:${port}/in`,
     held: join(root, "in"),
     requests: async () =>
       (await readFile(join(folder, "asked"), "utf8"))

@@ -3,89 +3,21 @@
  * servers do on bad days, by a proxy before it. Needs the packages of `requirements.txt` on the `python3` of the path.
  */
 import assert from "node:assert/strict";
-import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { promisify } from "node:util";
 import { stixRenderer } from "../../src/publication/stix.ts";
 import { type HttpProxy, startHttpProxy } from "../delivery/push/http-proxy.ts";
 import { openPartnerDestination } from "../delivery/push/partner-destination.ts";
 import { idOf, type MadeObject, observable, partOf, versioned } from "../http/taxii-world.ts";
 import { csvFile, type Issuer, later, newIssuer, publish, temporaryFolder, withdrawal } from "../publication/issuer.ts";
 import { contentOf, contextOf, madeRows, render } from "../publication/slice-rows.ts";
+import { auth, env, type Medallion, maxContentLength, readOnly, startMedallion, writeOnly } from "./medallion.ts";
 
-const user = "cert-br";
-const password = "a-password-of-ours";
-const auth = { user: "PARTNER_USER", password: "PARTNER_PASSWORD" };
-const env = { PARTNER_USER: user, PARTNER_PASSWORD: password };
-const maxContentLength = 60_000;
-/** Collections of the server; each test takes one of its own. */
-const ids = Array.from({ length: 40 }, (_, n) => `91a7b528-80eb-42ed-a74d-c6fbd5a261${String(n).padStart(2, "0")}`);
-const writeOnly = "00000000-80eb-42ed-a74d-c6fbd5a26100";
-const readOnly = "00000000-80eb-42ed-a74d-c6fbd5a26101";
-let taken = 0;
-let folder: string;
-let server: ChildProcess;
-let origin: string;
-
+let server: Medallion;
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), "spampots-medallion-"));
-  const collections = [...ids, writeOnly, readOnly].map((id) => ({
-    ...{ id, title: id, can_read: id !== writeOnly, can_write: id !== readOnly },
-    ...{ media_types: ["application/stix+json;version=2.1"], objects: [], manifest: [] },
-  }));
-  const versions = ["application/taxii+json;version=2.1"];
-  const information = { title: "In", versions, max_content_length: maxContentLength };
-  await writeFile(join(folder, "data.json"), JSON.stringify({ api: { information, status: [], collections } }));
-  const backend = {
-    ...{ module: "medallion.backends.memory_backend", module_class: "MemoryBackend" },
-    filename: join(folder, "data.json"),
-  };
-  const configuration = { users: { [user]: password }, taxii: { max_page_size: 40 }, backend };
-  await writeFile(join(folder, "medallion.json"), JSON.stringify(configuration));
-  const port = await freePort();
-  origin = `http://127.0.0.1:${port}`;
-  const program = ["python3", "-m", "medallion.scripts.run", "--port", String(port), join(folder, "medallion.json")];
-  // Ended by the kernel with this process, however that ends.
-  server = spawn("setpriv", ["--pdeathsig", "KILL", "--", ...program], { stdio: "ignore" });
-  const deadline = performance.now() + 30_000;
-  while (!(await fetch(origin).catch(() => undefined))) {
-    assert.ok(server.exitCode === null && performance.now() < deadline, "medallion didn't come up");
-    await sleep(100);
-  }
+  server = await startMedallion();
 });
-after(async () => {
-  server?.kill("SIGKILL");
-  await rm(folder, { recursive: true, force: true });
-});
-
-async function freePort(): Promise<number> {
-  const listening = createServer().listen(0, "127.0.0.1");
-  await once(listening, "listening");
-  const address = listening.address();
-  await once(listening.close(), "close");
-  return typeof address === "object" && address !== null ? address.port : assert.fail();
-}
-
-/** Path of a collection that nothing was added to. */
-function freshCollection(): string {
-  const id = ids[taken] ?? assert.fail("too few collections");
-  taken += 1;
-  return `/api/collections/${id}/`;
-}
-
-/** What OASIS's client reads there. */
-async function readBack(path: string): Promise<MadeObject[]> {
-  const script = join(import.meta.dirname, "read_collection.py");
-  const reading = promisify(execFile)("python3", [script, origin + path, user], { maxBuffer: 1 << 28 });
-  reading.child.stdin?.end(password);
-  return JSON.parse((await reading).stdout);
-}
+after(() => server?.stop());
 
 const keyOf = ({ id, modified }: MadeObject) => `${id} ${modified}`;
 
@@ -96,7 +28,7 @@ function each(objects: readonly MadeObject[]): MadeObject[] {
 }
 
 async function holds(path: string, objects: readonly MadeObject[]): Promise<void> {
-  const found = await readBack(path);
+  const found = await server.readBack(path);
   assert.equal(found.length, each(objects).length);
   assert.deepEqual(each(found), each(objects));
 }
@@ -131,9 +63,9 @@ const posts = ({ log }: HttpProxy) => log.filter(({ method }) => method === "POS
 const idsIn = (body: string): string[] => JSON.parse(body).objects.map(({ id }: MadeObject) => id);
 
 /** A destination behind a proxy, into a fresh collection. */
-async function openPush(t: TestContext, path = freshCollection()) {
+async function openPush(t: TestContext, path = server.freshCollection()) {
   const issuer = await newIssuer(t);
-  const proxy = await startHttpProxy(t, origin);
+  const proxy = await startHttpProxy(t, server.origin);
   const delivery = { kind: "taxii", url: proxy.origin + path, auth };
   const open = () => openPartnerDestination(t, issuer, { delivery, env });
   return { issuer, proxy, path, destination: open(), open };
@@ -309,10 +241,10 @@ test("a pending status is followed until it is complete", async (t) => {
 });
 
 test("a collection that can't be written is refused; one that can't be read is written", async (t) => {
-  const closed = await openPush(t, `/api/collections/${readOnly}/`);
+  const closed = await openPush(t, readOnly);
   await publishParts(closed.issuer, [made(3)]);
   await closed.destination.fails("delivery-refused", /HTTP 403/);
-  const open = await openPush(t, `/api/collections/${writeOnly}/`);
+  const open = await openPush(t, writeOnly);
   await publishParts(open.issuer, [made(30)]);
   await open.destination.pushed();
   // Nothing tells what it has already from what it refuses.

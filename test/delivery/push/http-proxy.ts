@@ -80,7 +80,10 @@ export async function startHttpProxy(t: Pick<TestContext, "after">, target: stri
     let bytes: Buffer = await collect(answer);
     if (fate === "lost") return void request.socket.destroy();
     if (typeof fate === "function") bytes = Buffer.from(fate(bytes.toString()));
-    response.writeHead(answer.statusCode ?? 0, { ...answer.headers, "content-length": bytes.length });
+    // The body is sent at once; what a HEAD tells of one that isn't sent stays.
+    const { "transfer-encoding": _, ...said } = answer.headers;
+    const length = method === "HEAD" ? {} : { "content-length": bytes.length };
+    response.writeHead(answer.statusCode ?? 0, { ...said, ...length });
     if (fate !== "cut") return void response.end(bytes);
     response.write(bytes.subarray(0, bytes.length >> 1), () => request.socket.destroy());
   }
