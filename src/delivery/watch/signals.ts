@@ -5,6 +5,7 @@
 import type { Registry } from "prom-client";
 import { codeOf, isError } from "../../errors.ts";
 import { placeOf } from "../../feed/destinations.ts";
+import { parsePeriod } from "../../feed/period.ts";
 import type { Log } from "../../log.ts";
 import { hourMs } from "../../model.ts";
 import { mapAtOnce } from "../../publication/at-once.ts";
@@ -44,13 +45,20 @@ const ofTicks: readonly AlertKind[] = ["configuration-broken", "tick-failing"];
 /** How long hooks that are under way are given at the end, in milliseconds. */
 const graceMs = 3000;
 
+/** What stopped a log, since when in milliseconds, and at which period. */
+interface Stop {
+  readonly code: string;
+  readonly since: number;
+  readonly period?: string;
+}
+
 export class Signals {
   readonly #world: SignalsWorld;
   readonly #metrics: RunMetrics;
   readonly #book: AlertBook | undefined;
   readonly #stopping = new AbortController();
   /** Why a log is stopped, and since when without a break, by its name. */
-  readonly #stopped = new Map<string, { readonly code: string; readonly since: number }>();
+  readonly #stopped = new Map<string, Stop>();
   /** The newest manifest that was seen of a log: undefined for an empty one. */
   readonly #tips = new Map<string, Manifest | undefined>();
   /** The newest publication that a lane is known to have delivered. */
@@ -172,8 +180,9 @@ export class Signals {
     return {
       ...log,
       ...(tip === undefined ? {} : { tip }),
-      ...(stopped === undefined ? {} : { stopped }),
-      due: [],
+      ...(stopped === undefined ? {} : { stopped: { code: stopped.code, since: stopped.since } }),
+      // Of a log that has something, the newest publication tells what is missing.
+      due: tip === undefined && stopped?.period !== undefined ? [{ period: parsePeriod(stopped.period) }] : [],
       lanes: await this.#lanes(log, tip),
       late: 0,
     };
@@ -185,10 +194,10 @@ export class Signals {
     const names = new Set(failures.map(({ partner, feed }) => logName(partner, feed)));
     const away = failures.some(({ error }) => isError(error, "store-unavailable"));
     for (const name of [...this.#stopped.keys()]) if (!away && !names.has(name)) this.#stopped.delete(name);
-    for (const { partner, feed, error } of failures) {
+    for (const { partner, feed, period, error } of failures) {
       const name = logName(partner, feed);
       const since = this.#stopped.get(name)?.since ?? now;
-      this.#stopped.set(name, { code: codeOf(error), since });
+      this.#stopped.set(name, { code: codeOf(error), since, ...(period === undefined ? {} : { period }) });
     }
   }
 

@@ -100,6 +100,18 @@ test("a runner isn't ready once something has been due for too long, or nothing 
   assert.deepEqual(states(), ["overdue firing", "overdue recovered"]);
 });
 
+test("a runner isn't ready either where nothing was ever published in a log that is stopped", async (t) => {
+  const { signals, tick, value, states } = await openSignals(t);
+  const error = new SpampotsError("unknown-sensor", "It isn't known.");
+  const failures = [{ partner: "twcert", feed: "spam-sources", period: "2026-W45", error }];
+  const due = Date.parse("2026-11-09T06:00:00Z");
+  await tick(due + 2 * hourMs, { failures });
+  assert.deepEqual([signals.ready(), await value("spampots_lag_seconds")], [true, 7200]);
+  await tick(due + 25 * hourMs, { failures });
+  assert.ok(!signals.ready());
+  assert.deepEqual(states().sort(), ["overdue firing", "publishing-stopped firing"]);
+});
+
 test("how long a destination has failed is known to a runner that was only now started, and what others delivered", async (t) => {
   const { issuer, tick, value, states, told, signals } = await openSignals(t);
   await publish(issuer, { weeksAgo: 1, now: testNow - 3 * hourMs });
