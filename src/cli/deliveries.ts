@@ -1,5 +1,6 @@
 /** `spampots deliveries` and `spampots deliver --retry`: how far each destination is, and another try now. */
 import type { Command } from "commander";
+import { StoreLeases } from "../delivery/leases.ts";
 import { Deliveries } from "../delivery/push/deliver.ts";
 import { type Lane, laneName, lanesOf } from "../delivery/push/progress.ts";
 import { type LaneStatus, statusOf } from "../delivery/watch/status.ts";
@@ -126,6 +127,8 @@ async function laneRows(
 /** What came of a lane. */
 interface Outcome {
   delivered: number;
+  /** A runner is at work on it. */
+  left: boolean;
   error?: { readonly sequence: number; readonly code: string; readonly message: string; readonly reason?: string };
 }
 
@@ -135,12 +138,17 @@ async function deliverNow(world: CliWorld, flags: LaneFlags): Promise<void> {
   const { keys } = await listKeys(world.settings.keys);
   const outcomes = new Map<string, Outcome>();
   const outcomeOf = (lane: Lane): Outcome => {
-    const outcome = outcomes.get(laneName(lane)) ?? { delivered: 0 };
+    const outcome = outcomes.get(laneName(lane)) ?? { delivered: 0, left: false };
     outcomes.set(laneName(lane), outcome);
     return outcome;
   };
+  const leases = new StoreLeases({ store: await world.store(), clock: Date.now, log: world.log });
   const deliveries = new Deliveries({
     ...(await world.deliverWorld(keyFinder(keys))),
+    leases,
+    onLeft: (lane) => {
+      outcomeOf(lane).left = true;
+    },
     onDelivered: (lane) => {
       outcomeOf(lane).delivered += 1;
     },
@@ -183,9 +191,11 @@ const outcomeCells = (row: Lane & Outcome & { readonly in_force: boolean }) => [
   row.feed,
   row.destination,
   row.delivered,
-  row.error === undefined
-    ? row.in_force
-      ? "has all"
-      : "not tried: the MoU isn't in force"
-    : `${row.error.sequence} failed: ${failureText(row.error)}`,
+  outcomeText(row),
 ];
+
+function outcomeText({ error, left, in_force: inForceNow }: Outcome & { readonly in_force: boolean }): string {
+  if (error !== undefined) return `${error.sequence} failed: ${failureText(error)}`;
+  if (left) return "a runner is at it";
+  return inForceNow ? "has all" : "not tried: the MoU isn't in force";
+}

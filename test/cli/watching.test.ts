@@ -85,10 +85,25 @@ test("a destination that fails shows, is told of, and is served again by hand", 
   assert.equal(again.code, 1);
   assert.match(again.stdout, /^twcert +spam-sources +webhook +0 +1 failed: delivery-refused \(HTTP 403\)$/m);
   inbox.misbehave = answering(204);
+  // What a runner is at is left to it.
+  const place = site.world.store.under("leases/lanes/twcert/spam-sources/webhook");
+  const minutes = [0, 1, 2].map((minute) => String(Math.floor(Date.now() / 60_000) + minute));
+  for (const minute of minutes) await place.putOnce(minute, Buffer.from("{}"));
+  const held = await run(later, "deliver", "--retry");
+  assert.match(held.stdout, /^twcert +spam-sources +webhook +0 +a runner is at it$/m);
+  for (const minute of minutes) await place.delete(minute);
   const served = await run(later, "--json", "deliver", "--retry", "--destination", "webhook");
   assert.equal(served.code, 0);
   assert.deepEqual(JSON.parse(served.stdout).lanes, [
-    { partner: "twcert", feed: "spam-sources", destination: "webhook", in_force: true, delivered: 2, error: null },
+    {
+      partner: "twcert",
+      feed: "spam-sources",
+      destination: "webhook",
+      in_force: true,
+      delivered: 2,
+      left: false,
+      error: null,
+    },
   ]);
   assert.match((await run(later, "deliveries", "--failed")).stdout, /^No delivery is failing\.$/m);
   assert.match((await run(later, "deliveries")).stdout, /^twcert +spam-sources +webhook +2 +0 +2026-11-12T09:30:00Z$/m);
