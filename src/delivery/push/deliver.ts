@@ -10,7 +10,6 @@ import type { Partner } from "../../feed/partners.ts";
 import { inForce } from "../../feed/policy.ts";
 import { selectedLogs } from "../../publication/plan.ts";
 import { isDoneWithin } from "../within.ts";
-import { longestPauseMs } from "./backoff.ts";
 import { LaneWork, type LaneWorld } from "./lane.ts";
 import { type ConfiguredLane, laneName, lanesOf } from "./progress.ts";
 
@@ -37,7 +36,7 @@ export class Deliveries {
   }
 
   /**
-   * Begins to deliver what can be: to partners in force whose destinations have no pause. Doesn't wait for it. What is
+   * Begins to deliver what can be, to partners in force. Doesn't wait for it. What is
    * under way to others, or to destinations that are configured otherwise now, is broken off.
    */
   look(partners: readonly Partner[]): void {
@@ -48,9 +47,7 @@ export class Deliveries {
     for (const lane of logs.flatMap(lanesOf)) {
       const work = this.#workOf(lane);
       known.add(work.name);
-      // Of a pause that is longer than any the beginning was told by a clock that was ahead.
-      const pauses = now < work.notBefore && work.notBefore - now <= longestPauseMs;
-      if (this.#running.get(work.name)?.work !== work && !pauses) this.#waiting.add(work);
+      if (this.#running.get(work.name)?.work !== work) this.#waiting.add(work);
     }
     for (const work of [...this.#lanes.values()]) if (!known.has(work.name)) this.#end(work);
     this.#begin();

@@ -17,7 +17,7 @@ import type { Store } from "../../store/store.ts";
 import type { Lease, Leases } from "../leases.ts";
 import type { PushReceipt } from "../receipts/receipt.ts";
 import { Backlog } from "./backlog.ts";
-import { pauseAfter } from "./backoff.ts";
+import { longestPauseMs, pauseAfter } from "./backoff.ts";
 import {
   type Outgoing,
   openTarget,
@@ -65,7 +65,7 @@ export class LaneWork {
   /** Failures in a row. */
   failures = 0;
   /** Not tried before, in milliseconds since 1970 UTC. */
-  notBefore = 0;
+  #notBefore = 0;
   readonly #world: LaneWorld;
   readonly #destination: Destination;
   readonly #configured: string;
@@ -122,6 +122,7 @@ export class LaneWork {
     let sequence = 0;
     let lease: Lease | undefined;
     try {
+      if (this.#pauses() && !(await this.#isOvertaken())) return false;
       this.#delivered ??= await this.#find();
       for (;;) {
         sequence = this.#delivered + 1;
@@ -137,6 +138,7 @@ export class LaneWork {
         await this.#deliver({ ...outgoing, again: this.#again });
         this.#delivered = sequence;
         this.failures = 0;
+        this.#notBefore = 0;
         if (crowded() && performance.now() - begun >= turnMs) return true;
       }
     } catch (error) {
@@ -145,6 +147,18 @@ export class LaneWork {
     } finally {
       await lease?.release();
     }
+  }
+
+  /** Of a pause that is longer than any the beginning was told by a clock that was ahead. */
+  #pauses(): boolean {
+    const left = this.#notBefore - this.#world.clock();
+    return left > 0 && left <= longestPauseMs;
+  }
+
+  /** In a pause: has another process (`deliver --retry`, another runner) brought what it pauses before? */
+  async #isOvertaken(): Promise<boolean> {
+    if (this.#delivered === undefined) return false;
+    return isDelivered(this.#world.store, this.lane, this.#delivered + 1).catch(() => false);
   }
 
   #openBacklog(): Backlog {
@@ -186,9 +200,9 @@ export class LaneWork {
     const { store, clock, chance, log } = this.#world;
     this.failures += 1;
     this.#again = true;
-    this.notBefore = clock() + pauseAfter(error, this.failures, chance());
+    this.#notBefore = clock() + pauseAfter(error, this.failures, chance());
     this.#world.onFailed?.(this.lane, sequence, error);
-    const next = secondsInstant(this.notBefore);
+    const next = secondsInstant(this.#notBefore);
     log.error(
       { ...this.lane, sequence, failures: this.failures, next, code: codeOf(error), err: error },
       "not delivered",

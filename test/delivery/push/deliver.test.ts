@@ -26,7 +26,7 @@ import {
   testNow,
   withdrawal,
 } from "../../publication/issuer.ts";
-import { delivering, type Misbehave, partnerWith, type Receiver, receiver } from "./receiving.ts";
+import { answering, delivering, type Misbehave, partnerWith, type Receiver, receiver } from "./receiving.ts";
 
 const lane = { partner: "twcert", feed: "spam-sources", destination: "https" };
 const log = (sequence: number) => `/in/spam-sources/log/0000000${sequence}.jws`;
@@ -518,6 +518,31 @@ test("what another runner has delivered meanwhile isn't delivered again", async 
     ["1", "2", "4"],
   );
   assert.ok(!target.files.has(log(3)));
+});
+
+test("a pause is over where another process got through", async (t) => {
+  const issuer = await newIssuer(t);
+  await publications(issuer, 3);
+  const target = await receiver(t, answering(403));
+  const partner = await partnerWith([https(target)]);
+  const { deliveries, world } = delivering(t, issuer);
+  const look = async () => {
+    deliveries.look([partner]);
+    await deliveries.idle();
+  };
+  await look();
+  target.misbehave = () => false;
+  await look();
+  assert.equal(world.made.length, 0);
+  const other = delivering(t, issuer);
+  other.deliveries.look([await partnerWith([https(target)])]);
+  await other.deliveries.idle();
+  await publications(issuer, 1, { weeksAgo: 5 });
+  await look();
+  assert.deepEqual(
+    world.made.map((line) => line.split(" ")[1]),
+    ["4"],
+  );
 });
 
 test("each kind of refusal is told at once, waits for hours, and names no secret", async (t) => {
