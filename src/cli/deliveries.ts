@@ -1,6 +1,5 @@
 /** `spampots deliveries` and `spampots deliver --retry`: how far each destination is, and another try now. */
 import type { Command } from "commander";
-import { StoreLeases } from "../delivery/leases.ts";
 import { Deliveries } from "../delivery/push/deliver.ts";
 import { type Lane, laneName, lanesOf } from "../delivery/push/progress.ts";
 import { type LaneStatus, statusOf } from "../delivery/watch/status.ts";
@@ -142,10 +141,8 @@ async function deliverNow(world: CliWorld, flags: LaneFlags): Promise<void> {
     outcomes.set(laneName(lane), outcome);
     return outcome;
   };
-  const leases = new StoreLeases({ store: await world.store(), clock: Date.now, log: world.log });
   const deliveries = new Deliveries({
     ...(await world.deliverWorld(keyFinder(keys))),
-    leases,
     onLeft: (lane) => {
       outcomeOf(lane).left = true;
     },

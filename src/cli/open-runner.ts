@@ -3,7 +3,6 @@ import { createHash } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Registry } from "prom-client";
-import { StoreLeases } from "../delivery/leases.ts";
 import { Deliveries } from "../delivery/push/deliver.ts";
 import { checkTick, Runner } from "../delivery/runner.ts";
 import type { Tell } from "../delivery/watch/alert-book.ts";
@@ -19,8 +18,7 @@ export async function openRunner(world: CliWorld) {
   const { settings, log, clock } = world;
   checkTick(settings.run.tick);
   const store = await world.store();
-  // What other processes hold has to do with the time that it really is, not with that of a drill.
-  const leases = new StoreLeases({ store, clock: Date.now, log });
+  const leases = await world.leases();
   let keys: KeyList["keys"] = [];
   const keyOf: KeyFinder = (kid) => keyFinder(keys)(kid);
   const registry = new Registry();
@@ -28,7 +26,6 @@ export async function openRunner(world: CliWorld) {
   const delivered = { made: 0, failed: 0, left: 0 };
   const deliveries = new Deliveries({
     ...(await world.deliverWorld(keyOf)),
-    leases,
     onDelivered: (lane, { manifest }) => {
       delivered.made += 1;
       signals.delivered(lane, manifest.sequence);

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseInstant } from "../capture/instant.ts";
+import type { StoreLeases } from "../delivery/leases.ts";
 import type { DeliverWorld } from "../delivery/push/deliver.ts";
 import { SpampotsError } from "../errors.ts";
 import type { Configuration } from "../feed/configuration.ts";
@@ -47,6 +48,8 @@ export interface CliWorld {
   publishWorld(): Promise<PublishWorld>;
   /** @param keyOf finds the issuer's keys, by which what is sent is proven. */
   deliverWorld(keyOf: KeyFinder): Promise<DeliverWorld>;
+  /** What this process holds of the work that several share. */
+  leases(): Promise<StoreLeases>;
   /** All of the environment, for programs that are started. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Has configuration and sensors read again when they are asked for next. */
@@ -86,6 +89,11 @@ export async function openWorld(
   };
   const clock = () => fixed ?? Date.now();
   const store = once(async () => (await import("../store/open.ts")).openStore(settings.store, settings.s3));
+  // What other processes hold has to do with the time that it really is, not with that of a drill.
+  const leases = once(async () => {
+    const { StoreLeases } = await import("../delivery/leases.ts");
+    return new StoreLeases({ store: await store(), clock: Date.now, log });
+  });
   const lake = once(async () => (await import("../lake/lake.ts")).openLake(settings.lake));
   let openEngine: Engine | undefined;
   const engine = once(async () => {
@@ -174,8 +182,10 @@ export async function openWorld(
         log,
       };
     },
+    leases,
     deliverWorld: async (keyOf) => ({
       store: await store(),
+      leases: await leases(),
       keyOf,
       secret: (variable) => env[variable],
       loopback: settings.run.pushLoopback,

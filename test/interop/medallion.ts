@@ -1,14 +1,13 @@
 /** medallion, the TAXII server of OASIS, as a partner's: on loopback, with collections that nothing was added to. */
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { MadeObject } from "../http/taxii-world.ts";
+import { freePort } from "./nginx.ts";
 
 const user = "cert-br";
 const password = "a-password-of-ours";
@@ -81,12 +80,4 @@ export async function startMedallion(): Promise<Medallion> {
       await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const listening = createServer().listen(0, "127.0.0.1");
-  await once(listening, "listening");
-  const address = listening.address();
-  await once(listening.close(), "close");
-  return typeof address === "object" && address !== null ? address.port : assert.fail();
 }
