@@ -56,7 +56,7 @@ export class Access {
   async admit(token: string | undefined, now: number): Promise<Caller> {
     const facts = token === undefined ? undefined : await this.#facts(token, now);
     if (facts === undefined) throw unauthenticated();
-    return this.#callerOf(facts, now);
+    return this.callerOf(facts, now);
   }
 
   /**
@@ -66,10 +66,15 @@ export class Access {
    */
   again({ token }: Caller, now: number): Caller {
     if (now >= token.expiresAt * 1000) throw unauthenticated();
-    return this.#callerOf(token, now);
+    return this.callerOf(token, now);
   }
 
-  #callerOf(facts: TokenFacts, now: number): Caller {
+  /**
+   * The caller of whom a checked token speaks.
+   *
+   * @throws SpampotsError as {@link Access.admit}.
+   */
+  callerOf(facts: TokenFacts, now: number): Caller {
     const partner = this.#registry.partners.get(facts.partner);
     if (partner === undefined || isRevoked(facts, partner)) throw unauthenticated();
     if (!inForce(partner, now)) {

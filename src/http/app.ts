@@ -13,6 +13,7 @@ import { sendBody } from "./body.ts";
 import { healthRoutes } from "./health.ts";
 import { oauthRoutes } from "./oauth.ts";
 import { openApi, pageStyle, referencePage } from "./openapi.ts";
+import { portalHeaders, portalRoutes } from "./portal.ts";
 import { logFailure, problemResponse } from "./problem.ts";
 import { pullRoutes } from "./pull.ts";
 import { type HttpEnv, notFound, Routes } from "./route.ts";
@@ -34,6 +35,8 @@ export function createApp(world: HttpWorld, addressOf: AddressOf, version: strin
     await next();
     await sendBody(context);
   });
+  // What a page may load is more than what an answer may: its headers are set last.
+  app.use("/portal/*", portalHeaders);
   app.use(
     secureHeaders({
       contentSecurityPolicy: {
@@ -68,6 +71,7 @@ export function createApp(world: HttpWorld, addressOf: AddressOf, version: strin
     return problemResponse(error);
   });
   taxiiRoutes(app, world);
+  portalRoutes(app, world);
   app.notFound(() => problemResponse(notFound()));
 
   const routes = new Routes(app);

@@ -177,7 +177,7 @@ async function grantForm(given: Record<string, string> | undefined, world: HttpW
     now,
     since,
   });
-  if (asserted === undefined || !(await firstUse(world.store, asserted.partner.id, asserted.jti))) {
+  if (asserted === undefined || !(await firstUse(world.store, "assertion", asserted.partner.id, asserted.jti))) {
     return refusal(
       401,
       "invalid_client",

@@ -77,6 +77,8 @@ export async function ask(url: string, init: RequestInit = {}): Promise<Answer> 
 export interface Served extends Issuer {
   readonly url: string;
   readonly config: string;
+  /** The key folder of tokens. */
+  readonly tokenKeys: string;
   readonly registry: Registry;
   readonly keysOf: Readonly<Record<"twcert" | "ncc", ClientKey>>;
   /** Sets the service's clock, in milliseconds. */
@@ -149,6 +151,7 @@ export async function openServed(
     ...issuer,
     url: serving.url,
     config,
+    tokenKeys,
     registry,
     keysOf,
     setNow: (next) => {

@@ -1,0 +1,99 @@
+/**
+ * The portal: pages where a partner's people look at what was published to them, over the same publications as the other
+ * doors. Who isn't signed in is sent to sign in, whatever was asked for, so that nothing is told by what isn't there.
+ *
+ * @see design §3 points 1 and 15, CSP Level 3, Fetch Metadata Request Headers
+ */
+import { createHash } from "node:crypto";
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { csrf } from "hono/csrf";
+import { html } from "hono/html";
+import { HTTPException } from "hono/http-exception";
+import { secureHeaders } from "hono/secure-headers";
+import { SpampotsError } from "../errors.ts";
+import { homePage } from "./portal/home.ts";
+import { pageResponse } from "./portal/layout.ts";
+import { endSession, sessionCaller } from "./portal/session.ts";
+import { maxFormBytes, signInRoutes } from "./portal/sign-in.ts";
+import { portalStyle } from "./portal/style.ts";
+import { texts } from "./portal/texts.ts";
+import { failureOf, logFailure } from "./problem.ts";
+import { type HttpEnv, notFound } from "./route.ts";
+import type { HttpWorld } from "./world.ts";
+
+const styleTag = `"${createHash("sha256").update(portalStyle).digest("base64url")}"`;
+
+/** What a page may load: this site's style, scripts and pictures, and nothing else. */
+export const portalHeaders = secureHeaders({
+  contentSecurityPolicy: {
+    defaultSrc: ["'none'"],
+    styleSrc: ["'self'"],
+    scriptSrc: ["'self'"],
+    imgSrc: ["'self'"],
+    formAction: ["'self'"],
+    frameAncestors: ["'none'"],
+    baseUri: ["'none'"],
+  },
+});
+
+export function portalRoutes(app: Hono<HttpEnv>, world: HttpWorld): void {
+  const portal = new Hono<HttpEnv>();
+  const { issuer, log, limits, clock, realm } = world;
+  portal.onError((thrown) => {
+    const error = thrown instanceof HTTPException ? refused() : thrown;
+    logFailure(error, log);
+    const { status, detail, headers } = failureOf(error);
+    return failurePage(issuer, status, detail, headers);
+  });
+  // Before the session is looked at: a form that another site sends is refused whatever it is.
+  portal.use("/portal/*", csrf({ origin: new URL(realm.url).origin }));
+  portal.use(
+    "/portal/*",
+    bodyLimit({
+      maxSize: maxFormBytes,
+      onError: () => {
+        throw new SpampotsError("too-large", "The form is longer than any of ours.");
+      },
+    }),
+  );
+  portal.get("/portal/style.css", (context) =>
+    context.req.header("if-none-match") === styleTag
+      ? new Response(null, { status: 304, headers: { ETag: styleTag } })
+      : new Response(portalStyle, {
+          headers: { "Content-Type": "text/css", ETag: styleTag, "Cache-Control": "public, no-cache" },
+        }),
+  );
+  signInRoutes(portal, world);
+  portal.post("/portal/sign-out", async (context) => {
+    await endSession(context, world);
+    return context.redirect("/portal/sign-in", 303);
+  });
+  portal.use("/portal/*", async (context, next) => {
+    const caller = await sessionCaller(context, world);
+    if (caller === undefined) return context.redirect("/portal/sign-in", 303);
+    await limits.request(caller.partner.id);
+    context.set("caller", caller);
+    return next();
+  });
+  portal.get("/portal", async (context) => {
+    const caller = context.get("caller");
+    if (caller === undefined) throw notFound();
+    return pageResponse(issuer, await homePage(caller, clock()));
+  });
+  portal.all("/portal/*", () => failurePage(issuer, 404, texts.nothing));
+  app.route("/", portal);
+}
+
+const refused = () =>
+  new SpampotsError("forbidden", "The form came from another site.", { hint: "Open the portal, and do it there." });
+
+/** What went wrong, for a person. */
+function failurePage(issuer: string, status: number, detail: string, headers: Readonly<Record<string, string>> = {}) {
+  const answer = pageResponse(issuer, { title: texts.failed, status, main: html`<p role="alert">${detail}</p>` });
+  return answer.then((response) => {
+    for (const [name, value] of Object.entries(headers))
+      if (name !== "WWW-Authenticate") response.headers.set(name, value);
+    return response;
+  });
+}

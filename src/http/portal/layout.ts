@@ -1,0 +1,55 @@
+/**
+ * The frame of every page: one style sheet, no script unless a page needs one, nothing from elsewhere. Everything that
+ * is put into a template of `hono/html` is escaped there; what others wrote goes through `plain` before.
+ *
+ * @see HTML Living Standard, WCAG 2.2 (one main, skip link, headings in order), CSP Level 3
+ */
+import { html } from "hono/html";
+import type { HtmlEscapedString } from "hono/utils/html";
+import { plain } from "../../log.ts";
+import { language, texts } from "./texts.ts";
+
+/** Escaped HTML. */
+export type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
+
+/** A page, without its frame. */
+export interface Page {
+  readonly title: string;
+  /** Who is signed in, by its name. */
+  readonly who?: string;
+  readonly main: Html;
+  /** Names of scripts below `/portal/`. */
+  readonly scripts?: readonly string[];
+  readonly status?: number;
+}
+
+/** A page as an answer that nobody keeps. */
+export async function pageResponse(issuer: string, page: Page): Promise<Response> {
+  const { title, who, main, scripts = [], status = 200 } = page;
+  const document = await html`<!doctype html>
+<html lang="${language}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${plain(title)} · ${texts.portal(issuer)}</title>
+<link rel="stylesheet" href="/portal/style.css">
+${scripts.map((name) => html`<script type="module" src="/portal/${name}"></script>`)}
+</head>
+<body>
+<a class="skip" href="#main">${texts.skip}</a>
+<header><p><a href="/portal">${texts.portal(issuer)}</a></p>${who === undefined ? "" : whoIsIn(who)}</header>
+<main id="main">
+<h1>${plain(title)}</h1>
+${main}
+</main>
+</body>
+</html>
+`;
+  return new Response(String(document), {
+    status,
+    headers: { "Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store" },
+  });
+}
+
+const whoIsIn = (who: string) =>
+  html`<form method="post" action="/portal/sign-out"><span>${plain(who)}</span> <button>${texts.signOut}</button></form>`;
