@@ -105,6 +105,11 @@ export const settingRows: readonly SettingRow[] = [
     meaning: "Requests in a minute that an address may make without a token that is known.",
   },
   {
+    name: "SPAMPOTS_OPERATOR_KEYS",
+    fallback: "none: operators have no pages",
+    meaning: "JWK set (a file) of the public keys that open the operators' part of the portal.",
+  },
+  {
     name: "SPAMPOTS_TICK",
     fallback: "* * * * *",
     meaning: "When `run` looks what is due: a cron expression, in UTC.",
@@ -158,6 +163,8 @@ export interface ServeSettings {
   /** Addresses and networks (CIDR). */
   readonly trustedFront: readonly string[];
   readonly metrics?: Listen;
+  /** Path of the JWK set of the operators' public keys. */
+  readonly operatorKeys?: string;
   readonly downloads: "stream" | "redirect";
   readonly limits: { readonly requests: number; readonly downloads: number; readonly strangers: number };
 }
@@ -335,6 +342,7 @@ function readServe(text: Text, refuse: Refuse): Omit<ServeSettings, "limits"> {
       "SPAMPOTS_LISTEN",
       "Plain HTTP leaves this machine only behind a front that ends TLS: name it in SPAMPOTS_TRUSTED_FRONT, or give SPAMPOTS_TLS_CERT and SPAMPOTS_TLS_KEY.",
     );
+  const operatorKeys = text("SPAMPOTS_OPERATOR_KEYS");
   const downloads = text("SPAMPOTS_DOWNLOADS") ?? "stream";
   if (downloads !== "stream" && downloads !== "redirect") refuse("SPAMPOTS_DOWNLOADS", "Write stream or redirect.");
   return {
@@ -342,6 +350,7 @@ function readServe(text: Text, refuse: Refuse): Omit<ServeSettings, "limits"> {
     ...(url === undefined ? {} : { url }),
     ...(cert === undefined || key === undefined ? {} : { tls: { cert: resolve(cert), key: resolve(key) } }),
     trustedFront,
+    ...(operatorKeys === undefined ? {} : { operatorKeys: resolve(operatorKeys) }),
     ...(metrics === "none" ? {} : { metrics: readListen("SPAMPOTS_METRICS_LISTEN", metrics, refuse) }),
     downloads: downloads === "redirect" ? "redirect" : "stream",
   };

@@ -51,8 +51,9 @@ export async function startServing(
   runner?: NonNullable<Serve["runner"]>,
 ): Promise<{ readonly serving: Serving; readonly partners: number }> {
   const { config, keys, tokenKeys } = settings;
-  const registry = await Registry.open({ config, keys, tokenKeys }, log);
-  const { listen, tls } = settings.serve;
+  const { listen, tls, operatorKeys } = settings.serve;
+  const places = { config, keys, tokenKeys, ...(operatorKeys === undefined ? {} : { operatorKeys }) };
+  const registry = await Registry.open(places, log);
   const serving = await serve({
     settings: settings.serve,
     issuer: settings.issuer,

@@ -6,7 +6,9 @@ import { isError, sayError } from "../errors.ts";
 import { type Configuration, configurationDigest, loadConfiguration } from "../feed/configuration.ts";
 import type { Partner } from "../feed/partners.ts";
 import type { Log } from "../log.ts";
+import { readOperatorKeys } from "../partner/operator-keys.ts";
 import { openTokenKeys } from "../partner/token-keys.ts";
+import type { PublicKey } from "../publication/jwk.ts";
 import { type KeyList, type Keyring, listKeys } from "../publication/keys.ts";
 import { type KeyFinder, keyFinder } from "../publication/sign.ts";
 
@@ -18,6 +20,8 @@ export interface RegistryPlaces {
   readonly keys: string;
   /** The key folder of tokens. */
   readonly tokenKeys: string;
+  /** The file of the operators' public keys, where operators have pages. */
+  readonly operatorKeys?: string;
 }
 
 /** Everything as of the last look. */
@@ -26,6 +30,7 @@ interface InForce {
   readonly partners: ReadonlyMap<string, Partner>;
   readonly issuer: KeyList;
   readonly tokens: Keyring;
+  readonly operators: readonly PublicKey[];
 }
 
 /** The registry of who may come in, with which keys. */
@@ -46,7 +51,8 @@ export class Registry {
   static async open(places: RegistryPlaces, log: Log): Promise<Registry> {
     const digest = await configurationDigest(places.config);
     const configuration = await loadConfiguration(places.config);
-    const inForce = { ...inForceOf(configuration, digest), ...(await readKeys(places)) };
+    const operators = await readOperators(places);
+    const inForce = { ...inForceOf(configuration, digest), ...(await readKeys(places)), operators };
     return new Registry(places, log, inForce);
   }
 
@@ -62,6 +68,11 @@ export class Registry {
   /** Keys that sign tokens. */
   get tokens(): Keyring {
     return this.#inForce.tokens;
+  }
+
+  /** Keys of operators; none where operators have no pages. */
+  get operators(): readonly PublicKey[] {
+    return this.#inForce.operators;
   }
 
   readonly keyOf: KeyFinder = (kid) => keyFinder(this.#inForce.issuer.keys)(kid);
@@ -91,6 +102,14 @@ export class Registry {
       const changed = JSON.stringify([issuer, listOf(tokens)]) !== JSON.stringify([nextIssuer, nextTokens]);
       if (changed) this.#inForce = { ...this.#inForce, ...(await readKeys(this.#places)) };
     });
+    await this.#attempt(() => this.#refreshOperators());
+  }
+
+  async #refreshOperators(): Promise<void> {
+    const operators = await readOperators(this.#places);
+    if (JSON.stringify(operators) === JSON.stringify(this.#inForce.operators)) return;
+    this.#inForce = { ...this.#inForce, operators };
+    this.#log.info({ keys: operators.map(({ kid }) => kid) }, "changed keys of operators are in force");
   }
 
   async #attempt(work: () => Promise<void>): Promise<void> {
@@ -102,6 +121,9 @@ export class Registry {
     }
   }
 }
+
+const readOperators = async ({ operatorKeys }: RegistryPlaces) =>
+  operatorKeys === undefined ? [] : readOperatorKeys(operatorKeys);
 
 function inForceOf(configuration: Configuration, digest: string) {
   return { digest, partners: new Map(configuration.partners.map((entry) => [entry.id, entry])) };

@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { assertionSeconds } from "../partner/assertion.ts";
-import { portalSessionSeconds, signInLinkSeconds } from "../partner/tokens.ts";
+import { challengeSeconds, portalSessionSeconds, signInLinkSeconds } from "../partner/tokens.ts";
 import type { Store } from "../store/store.ts";
 
 /** What counts once, with its longest life in seconds. An ended session counts no more. */
@@ -12,6 +12,8 @@ const lives = {
   assertion: assertionSeconds,
   "sign-in": signInLinkSeconds,
   session: portalSessionSeconds,
+  operator: portalSessionSeconds,
+  challenge: challengeSeconds,
 } as const;
 
 export type UsedKind = keyof typeof lives;

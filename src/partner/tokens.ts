@@ -4,7 +4,9 @@
  *
  * - an access token, which a partner's machine gets for a few minutes against a proof of its own key;
  * - a partner token, which the operator makes for clients that know no OAuth;
- * - a sign-in link, which the operator makes for a person, and a portal session, which a browser then holds.
+ * - a sign-in link, which the operator makes for a person, and a portal session, which a browser then holds;
+ * - an invitation, by which a partner hands in the public half of a key that it makes itself;
+ * - a challenge, which a browser answers with a key, and an operator's session, which is none of a partner.
  *
  * Checked strictly: issuer, audience, algorithm and `typ` are pinned, `exp` and `iat` required and their distance
  * bounded, nothing of the future. Whether the partner may come in today is asked elsewhere, at each request.
@@ -27,6 +29,12 @@ export const partnerTokenSeconds = 400 * 86_400;
 /** Longest life of a one-time link that opens the portal, in seconds. */
 export const signInLinkSeconds = 86_400;
 
+/** Longest life of an invitation, in seconds: a week. */
+export const invitationSeconds = 7 * 86_400;
+
+/** Life of a challenge, in seconds. */
+export const challengeSeconds = 300;
+
 /** Life of a session of the portal, in seconds. */
 export const portalSessionSeconds = 3600;
 
@@ -41,11 +49,18 @@ const partnerClaims = z.strictObject(common);
 /** Whoever signed in by a link proved no key. */
 const sessionClaims = z.strictObject({ ...common, client_key: identity.exactOptional() });
 
+/** `sub` is the door that the challenge is for, `browser` the digest of what that browser alone holds. */
+const challengeClaims = z.strictObject({ ...common, browser: identity });
+
 const kinds = {
   "at+jwt": { schema: accessClaims, longest: accessTokenSeconds },
   "spampots-token+jwt": { schema: partnerClaims, longest: partnerTokenSeconds },
   "spampots-sign-in+jwt": { schema: partnerClaims, longest: signInLinkSeconds },
   "spampots-session+jwt": { schema: sessionClaims, longest: portalSessionSeconds },
+  "spampots-invitation+jwt": { schema: partnerClaims, longest: invitationSeconds },
+  "spampots-challenge+jwt": { schema: challengeClaims, longest: challengeSeconds },
+  // Of an operator: `sub` is the thumbprint of the key that was proven.
+  "spampots-operator+jwt": { schema: partnerClaims, longest: portalSessionSeconds },
 } as const;
 
 /** `typ` of a token: which kind it is. */

@@ -1,24 +1,17 @@
 /**
  * Sessions of the portal: a signed token in a cookie that scripts can't read and other sites can't send. Always made anew
- * at signing in, so that nobody can be given one beforehand; ended for good at signing out.
+ * at signing in, so that nobody can be given one beforehand; ended for good at signing out, and when another begins.
  *
- * @see RFC 6265bis §4.1 (`__Host-`, SameSite), OWASP Session Management
+ * @see OWASP Session Management
  */
 import { randomUUID } from "node:crypto";
 import type { Context } from "hono";
-import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { mint, portalSessionSeconds, readToken, sessionFacts } from "../../partner/tokens.ts";
 import type { Caller } from "../access.ts";
 import type { HttpEnv } from "../route.ts";
 import { firstUse, wasUsed } from "../used.ts";
 import type { HttpWorld } from "../world.ts";
-
-/** Browsers take a cookie with this prefix from https alone, for this host alone. */
-const nameOf = ({ realm }: HttpWorld) =>
-  realm.url.startsWith("https:") ? "__Host-spampots-session" : "spampots-session";
-
-const optionsOf = ({ realm }: HttpWorld) =>
-  ({ path: "/", httpOnly: true, secure: realm.url.startsWith("https:"), sameSite: "Strict" }) as const;
+import { cookieOf, dropCookie, keepCookie } from "./cookies.ts";
 
 /** Lets a partner's person in: by a proven key, whose thumbprint is given, or by a link. */
 export async function openSession(
@@ -27,14 +20,15 @@ export async function openSession(
   { partner, clientKey }: { readonly partner: string; readonly clientKey?: string },
 ): Promise<void> {
   const { realm, registry, clock } = world;
+  await endSession(context, world);
   const claims = { sub: partner, jti: randomUUID(), ...(clientKey === undefined ? {} : { client_key: clientKey }) };
-  const token = await mint(realm, registry.tokens.signer, "spampots-session+jwt", claims, { now: clock() });
-  setCookie(context, nameOf(world), token, { ...optionsOf(world), maxAge: portalSessionSeconds });
+  const value = await mint(realm, registry.tokens.signer, "spampots-session+jwt", claims, { now: clock() });
+  keepCookie(context, world, { name: "session", value, seconds: portalSessionSeconds });
 }
 
 async function claimsOf(context: Context<HttpEnv>, world: HttpWorld) {
   const { realm, registry, clock, store } = world;
-  const token = getCookie(context, nameOf(world));
+  const token = cookieOf(context, world, "session");
   if (token === undefined) return undefined;
   const claims = await readToken(realm, registry.tokens.keys, "spampots-session+jwt", token, clock());
   if (claims === undefined || (await wasUsed(store, "session", claims.sub, claims.jti))) return undefined;
@@ -55,5 +49,5 @@ export async function sessionCaller(context: Context<HttpEnv>, world: HttpWorld)
 export async function endSession(context: Context<HttpEnv>, world: HttpWorld): Promise<void> {
   const claims = await claimsOf(context, world);
   if (claims) await firstUse(world.store, "session", claims.sub, claims.jti);
-  deleteCookie(context, nameOf(world), optionsOf(world));
+  dropCookie(context, world, "session");
 }
