@@ -28,6 +28,7 @@ const commands: Readonly<Record<string, () => Promise<Addition>>> = {
   serve: async () => (await import("./cli/serve.ts")).serveCommand,
   token: async () => (await import("./cli/token.ts")).tokenCommand,
   fetch: async () => (await import("./cli/fetch.ts")).fetchCommand,
+  join: async () => (await import("./cli/join.ts")).joinCommand,
   partner: async () => (await import("./cli/partner.ts")).partnerCommand,
   withdraw: async () => (await import("./cli/withdraw.ts")).withdrawCommand,
   lake: async () => (await import("./cli/lake.ts")).lakeCommand,

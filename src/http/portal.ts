@@ -12,10 +12,14 @@ import { html } from "hono/html";
 import { HTTPException } from "hono/http-exception";
 import { secureHeaders } from "hono/secure-headers";
 import { SpampotsError } from "../errors.ts";
+import { maxFormBytes } from "./portal/forms.ts";
 import { homePage } from "./portal/home.ts";
+import { joinRoutes } from "./portal/join.ts";
 import { pageResponse } from "./portal/layout.ts";
+import { operatorSignInRoutes } from "./portal/operator-sign-in.ts";
+import { scriptRoutes } from "./portal/scripts.ts";
 import { endSession, sessionCaller } from "./portal/session.ts";
-import { maxFormBytes, signInRoutes } from "./portal/sign-in.ts";
+import { signInRoutes } from "./portal/sign-in.ts";
 import { portalStyle } from "./portal/style.ts";
 import { texts } from "./portal/texts.ts";
 import { failureOf, logFailure } from "./problem.ts";
@@ -31,6 +35,7 @@ export const portalHeaders = secureHeaders({
     styleSrc: ["'self'"],
     scriptSrc: ["'self'"],
     imgSrc: ["'self'"],
+    connectSrc: ["'self'"],
     formAction: ["'self'"],
     frameAncestors: ["'none'"],
     baseUri: ["'none'"],
@@ -64,7 +69,10 @@ export function portalRoutes(app: Hono<HttpEnv>, world: HttpWorld): void {
           headers: { "Content-Type": "text/css", ETag: styleTag, "Cache-Control": "public, no-cache" },
         }),
   );
+  scriptRoutes(portal);
   signInRoutes(portal, world);
+  joinRoutes(portal, world);
+  operatorSignInRoutes(portal, world);
   portal.post("/portal/sign-out", async (context) => {
     await endSession(context, world);
     return context.redirect("/portal/sign-in", 303);

@@ -14,6 +14,7 @@ import { ReceiptJournal } from "../delivery/receipts/journal.ts";
 import { isDoneWithin } from "../delivery/within.ts";
 import { sayError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { sweepRequests } from "../partner/request.ts";
 import { type ServeSettings, serviceUrl } from "../settings.ts";
 import type { Store } from "../store/store.ts";
 import { Access } from "./access.ts";
@@ -67,7 +68,7 @@ const lookMs = 2000;
 /** How often receipts are moved into the store, in milliseconds. */
 const moveMs = 30_000;
 
-/** How often assertions that can't be used any more are forgotten, in milliseconds. */
+/** How often assertions, links and requests that can't be used any more are forgotten, in milliseconds. */
 const sweepMs = 3_600_000;
 
 /** What answers that are under way are given to end, in milliseconds. */
@@ -149,7 +150,10 @@ export async function serve(parts: Serve): Promise<Serving> {
   const stops = [
     every(lookMs, log, "what is in force can't be read", look),
     every(moveMs, log, "receipts can't be moved into the store; they wait on the disk", () => journal.move()),
-    every(sweepMs, log, "used assertions can't be forgotten", () => sweepUsed(store, clock())),
+    every(sweepMs, log, "what can't be used any more can't be forgotten", async () => {
+      await sweepUsed(store, clock());
+      await sweepRequests(store, clock());
+    }),
   ];
   return {
     url: realm.url,

@@ -10,6 +10,7 @@ import type { Partner } from "../feed/partners.ts";
 import { type PublicKey, publicKeyOf } from "../publication/jwk.ts";
 import { readCompactJwt } from "./compact-jwt.ts";
 import { isTimely, signatureHolds } from "./tokens.ts";
+import { nobodys } from "./weak-key.ts";
 
 /** Longest life of an assertion, in seconds. */
 export const assertionSeconds = 300;
@@ -57,18 +58,6 @@ function readKeys(partner: Pick<Partner, "keys">): readonly ClientKey[] {
     }
   });
 }
-
-/** Keys of nobody (RFC 8037 A.1, RFC 7515 A.3): what holds under them counts for nothing. */
-const nobodys = {
-  EdDSA: { alg: "EdDSA", kty: "OKP", crv: "Ed25519", x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" },
-  ES256: {
-    alg: "ES256",
-    kty: "EC",
-    crv: "P-256",
-    x: "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
-    y: "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
-  },
-} as const;
 
 /** Whose assertion it is, by which key, and what must not be seen again. */
 export interface Asserted {

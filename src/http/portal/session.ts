@@ -6,6 +6,7 @@
  */
 import { randomUUID } from "node:crypto";
 import type { Context } from "hono";
+import { isError } from "../../errors.ts";
 import { mint, portalSessionSeconds, readToken, sessionFacts } from "../../partner/tokens.ts";
 import type { Caller } from "../access.ts";
 import type { HttpEnv } from "../route.ts";
@@ -38,11 +39,17 @@ async function claimsOf(context: Context<HttpEnv>, world: HttpWorld) {
 /**
  * Who is signed in, or nobody.
  *
- * @throws SpampotsError `unauthenticated`, `forbidden` where the partner may not come in now.
+ * @throws SpampotsError `forbidden` where the partner may not come in now.
  */
 export async function sessionCaller(context: Context<HttpEnv>, world: HttpWorld): Promise<Caller | undefined> {
   const claims = await claimsOf(context, world);
-  return claims && world.access.callerOf(sessionFacts(claims), world.clock());
+  try {
+    return claims && world.access.callerOf(sessionFacts(claims), world.clock());
+  } catch (error) {
+    // The key that was proven is gone, or the operator revoked what was before: who was in is asked to sign in again.
+    if (isError(error, "unauthenticated")) return undefined;
+    throw error;
+  }
 }
 
 /** Ends the session, wherever its token was copied to. */

@@ -6,5 +6,7 @@ header{display:flex;justify-content:space-between;align-items:center;gap:1rem;bo
 .skip:focus{left:1rem}
 table{border-collapse:collapse}
 td,th{border-bottom:1px solid var(--line);padding:.25rem .75rem .25rem 0;text-align:left;vertical-align:top}
+dd{margin:0 0 .5rem}
+.fingerprint{font:1.25em/1.5 ui-monospace,monospace}
 @media print{header form,.skip{display:none}a{color:inherit}}
 `;
