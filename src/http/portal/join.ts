@@ -115,7 +115,7 @@ function formPage(world: HttpWorld, link: string, { invitation, partner }: Invit
 <div id="joining" data-partner="${partner.id}" data-audience="${audience}" data-nonce="${invitation.jti}" hidden>
 <ol>
 <li><p>${join.make}</p><p><button type="button" id="make">${join.makeButton}</button></p></li>
-<li id="saving" hidden><p>${join.fingerprint}: <output id="fingerprint" class="fingerprint"></output></p>
+<li id="saving" hidden><p>${join.fingerprint}: <span id="fingerprint" class="fingerprint"></span></p>
 <p>${join.save}</p><p><a id="save" href="#" download="${partner.id}.jwk">${join.saveLink}</a></p></li>
 <li id="keeping" hidden><p><label for="kept">${join.keep}</label></p><p><input id="kept" type="file" accept=".jwk,.json,application/json"></p></li>
 <li id="sending" hidden><form method="post" action="${proofPages.join}"><p>${join.send}</p>

@@ -21,12 +21,10 @@ import { texts } from "./texts.ts";
 export function signInRoutes(portal: Hono<HttpEnv>, world: HttpWorld): void {
   portal.get("/portal/sign-in", async (context) => {
     const link = context.req.query("link");
-    if (link === undefined) return signInPage(world, openDoors());
+    if (link === undefined) return signInPage(world);
     await world.limits.stranger(context.get("address"));
     const linked = await readLink(world, link);
-    return linked === undefined
-      ? refused(world, texts.signIn.refused)
-      : signInPage(world, linkForm(link, linked.partner));
+    return linked === undefined ? refused(world, texts.signIn.refused) : linkPage(world, link, linked.partner);
   });
   portal.post("/portal/sign-in/challenge", (context) => giveChallenge(context, world, "signIn"));
   portal.post("/portal/sign-in", async (context) => {
@@ -40,11 +38,19 @@ export function signInRoutes(portal: Hono<HttpEnv>, world: HttpWorld): void {
   });
 }
 
-const signInPage = ({ issuer }: HttpWorld, main: Html, status = 200) =>
-  pageResponse(issuer, { title: texts.signIn.title, main, status, scripts: ["sign-in.js"] });
+/** Every way in, below what is said first. */
+const signInPage = ({ issuer }: HttpWorld, said: Html = html``, status = 200) =>
+  pageResponse(issuer, {
+    title: texts.signIn.title,
+    main: html`${said}${openDoors()}`,
+    status,
+    scripts: ["sign-in.js"],
+  });
 
-const refused = (world: HttpWorld, why: string) =>
-  signInPage(world, html`<p role="alert">${why}</p>${openDoors()}`, 403);
+const linkPage = ({ issuer }: HttpWorld, link: string, partner: Partner) =>
+  pageResponse(issuer, { title: texts.signIn.title, main: linkForm(link, partner) });
+
+const refused = (world: HttpWorld, why: string) => signInPage(world, html`<p role="alert">${why}</p>`, 403);
 
 const openDoors = () => html`<h2>${texts.withKey.title}</h2>
 ${keyForm("signIn")}
