@@ -1,6 +1,8 @@
-/** `spampots keys new|list|rotate`. */
+/** `spampots keys new|list|rotate|operator`. */
 import type { Command } from "commander";
 import { SpampotsError } from "../errors.ts";
+import { newClientKey } from "../partner/client-key.ts";
+import { addOperatorKey } from "../partner/operator-keys.ts";
 import { newTokenKey, rotateTokenKey } from "../partner/token-keys.ts";
 import { announceRotation, ensureAnnounced } from "../publication/announce.ts";
 import { jwks, type SigningAlgorithm } from "../publication/jwk.ts";
@@ -31,6 +33,27 @@ export function keysCommand(program: Command, run: Run): void {
     .option("--alg <name>", "EdDSA or ES256; as before by default")
     .option("--tokens", "the key that signs access tokens instead; tokens made before stay good")
     .action(run(rotateKeys));
+  keys
+    .command("operator")
+    .description("Make a key that opens the operators' part of the portal.")
+    .argument("<file>", "where the private half goes")
+    .option("--alg <name>", "EdDSA (Ed25519) or ES256", "EdDSA")
+    .action(run(makeOperatorKey));
+}
+
+/** Makes an operator's key pair, and adds the public half to the set where the setting names one. */
+async function makeOperatorKey(world: CliWorld, path: string, flags: { alg: string }): Promise<void> {
+  const { alg = "EdDSA" } = algorithm(flags.alg);
+  const key = await newClientKey(path, { alg });
+  const set = world.settings.serve.operatorKeys;
+  if (set !== undefined) await addOperatorKey(set, key);
+  if (world.json) return sayJson({ path, key, ...(set === undefined ? {} : { set }) });
+  if (set === undefined) {
+    say(jwks([key]));
+    process.stderr.write(
+      `This is a set with the public half, for the file that SPAMPOTS_OPERATOR_KEYS names on the host that serves. ${path} is private: it stays with its operator.\n`,
+    );
+  } else say(`${key.kid} opens /portal/operator: it stands in ${set}. ${path} is private: it stays with its operator.`);
 }
 
 function algorithm(text: string | undefined): { alg?: SigningAlgorithm } {

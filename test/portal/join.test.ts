@@ -44,7 +44,7 @@ test("the key is made in the page and saved before its public half is sent; the 
     await page.getByLabel("Choose the file that you just saved").setInputFiles(wrong);
     await page.getByText("This is another file").first().waitFor();
     assert.match(await status(page), /another file/);
-    assert.equal(await send.isEnabled(), false);
+    assert.equal(await page.locator("#send").isEnabled(), false);
   }
   await page.getByLabel("Choose the file that you just saved").setInputFiles(file);
   const shown = await page.locator("#fingerprint").textContent();
