@@ -26,7 +26,7 @@ const printed: readonly string[] = [
   "PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw",
   "_FHNjmIYoaONpH7QAjDwWAgW7RO6MwOsXeuRFUiQgCU",
   "J4EX_BRMcjQPZ9DyMW6Dhs7_vyskKMnFH-98WX8dQm4",
-  "7Bcrk61eVj9JMscOEkUDTDVGfvLv1NZOv4GWg0Z-K_I",
+  "7Bcrk61eVjv0kyxw4SRQNMNUZ-8u_U1k6_gZaDRn4r8",
 ];
 
 const field = 2n ** 255n - 19n;

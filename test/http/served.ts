@@ -76,6 +76,8 @@ export async function ask(url: string, init: RequestInit = {}): Promise<Answer> 
 
 export interface Served extends Issuer {
   readonly url: string;
+  /** Where it listens: another URL where it is told one, as behind a front. */
+  readonly listens: string;
   readonly config: string;
   /** The key folder of tokens. */
   readonly tokenKeys: string;
@@ -86,6 +88,8 @@ export interface Served extends Issuer {
   now(): number;
   /** Replaces partners.yaml, and has it looked at. */
   change(partners: Readonly<Record<string, PartnerLines>>): Promise<void>;
+  /** Replaces the keys of operators, and has them looked at. */
+  changeOperators(keys: readonly ClientKey[]): Promise<void>;
   /** A partner token made now. */
   token(partner: string, seconds?: number): Promise<string>;
   get(path: string, token: string, headers?: Record<string, string>): Promise<Answer>;
@@ -99,7 +103,14 @@ export async function openServed(
     env = {},
     parts = {},
     wrap = (store) => store,
-  }: { env?: Record<string, string>; parts?: Partial<Serve>; wrap?: (store: Store) => Store } = {},
+    operators,
+  }: {
+    env?: Record<string, string>;
+    parts?: Partial<Serve>;
+    wrap?: (store: Store) => Store;
+    /** Keys that open the operators' pages; without them there are none. */
+    operators?: readonly ClientKey[];
+  } = {},
 ): Promise<Served> {
   // The service ends before its folder is removed.
   const removals: (() => unknown)[] = [];
@@ -117,7 +128,12 @@ export async function openServed(
   await newTokenKey(tokenKeys, testNow - 1000);
   let now = testNow;
   const log = openLog("silent");
-  const registry = await Registry.open({ config, keys: issuer.keys, tokenKeys }, log);
+  const operatorKeys = join(folder, "operators.jwks");
+  const setOperators = (keys: readonly ClientKey[]) =>
+    writeFile(operatorKeys, JSON.stringify({ keys: keys.map(({ jwk }) => jwk) }));
+  if (operators !== undefined) await setOperators(operators);
+  const places = { config, keys: issuer.keys, tokenKeys, ...(operators === undefined ? {} : { operatorKeys }) };
+  const registry = await Registry.open(places, log);
   const settings = readSettings({
     SPAMPOTS_DATA: folder,
     SPAMPOTS_LISTEN: "127.0.0.1:0",
@@ -150,6 +166,7 @@ export async function openServed(
   return {
     ...issuer,
     url: serving.url,
+    listens: `http://127.0.0.1:${serving.port}`,
     config,
     tokenKeys,
     registry,
@@ -160,6 +177,10 @@ export async function openServed(
     now: () => now,
     async change(partners) {
       await writeFile(join(config, "partners.yaml"), partnersText(partners));
+      await registry.refresh();
+    },
+    async changeOperators(keys) {
+      await setOperators(keys);
       await registry.refresh();
     },
     async token(partner, seconds = 3600) {

@@ -26,11 +26,10 @@ export function base64url(content: ArrayBuffer | string): string {
 /** A new key pair as a private JWK: Ed25519, or P-256 where the browser doesn't know that. */
 export async function newJwk(): Promise<webcrypto.JsonWebKey> {
   const make = (algorithm: { name: string; namedCurve?: string }) =>
-    crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
-  // Both kinds give a pair; what kinds a browser has, only the attempt tells.
-  const pair = (await make({ name: "Ed25519" }).catch(() =>
-    make({ name: "ECDSA", namedCurve: "P-256" }),
-  )) as webcrypto.CryptoKeyPair;
+    // Algorithms of two keys give a pair.
+    crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]) as Promise<webcrypto.CryptoKeyPair>;
+  // What kinds a browser has, only the attempt tells.
+  const pair = await make({ name: "Ed25519" }).catch(() => make({ name: "ECDSA", namedCurve: "P-256" }));
   return crypto.subtle.exportKey("jwk", pair.privateKey);
 }
 
