@@ -1,6 +1,7 @@
 /**
  * Keys that anybody can sign with: those of examples in documents, whose private half is printed there, and points of
- * Ed25519 under which a signature holds that needs no private half at all. Pure.
+ * Ed25519 under which a signature can hold that needs no private half at all, where a library checks no more than the
+ * equation. Pure.
  *
  * @see RFC 8032 §5.1.7 (verification), RFC 7748 §7 and libsodium's `ge25519_has_small_order` (points of small order)
  */

@@ -5,6 +5,7 @@
 import type { Context, Hono } from "hono";
 import { html } from "hono/html";
 import type { Partner } from "../../feed/partners.ts";
+import { plain } from "../../log.ts";
 import { keysOf } from "../../partner/assertion.ts";
 import { fingerprintOf } from "../../partner/fingerprint.ts";
 import { type Invitation, readInvitation } from "../../partner/invitation.ts";
@@ -110,7 +111,7 @@ ${state === "in-force" ? html`<p><a href="${proofPages.signIn}">${texts.signIn.t
 function formPage(world: HttpWorld, link: string, { invitation, partner }: Invited) {
   const { join } = texts;
   const audience = `${world.realm.url}${proofPages.join}`;
-  const main = html`<p>${join.what(partner.name, partner.id)}</p>
+  const main = html`<p>${join.what(plain(partner.name), partner.id)}</p>
 <noscript><p>${join.noScript}</p><p><code>spampots join '<i>${join.thisLink}</i>'</code></p></noscript>
 <div id="joining" data-partner="${partner.id}" data-audience="${audience}" data-nonce="${invitation.jti}" hidden>
 <ol>

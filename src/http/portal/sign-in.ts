@@ -6,6 +6,7 @@ import type { Context, Hono } from "hono";
 import { html } from "hono/html";
 import { isError } from "../../errors.ts";
 import type { Partner } from "../../feed/partners.ts";
+import { plain } from "../../log.ts";
 import { keysOf } from "../../partner/assertion.ts";
 import { readToken, type TokenFacts } from "../../partner/tokens.ts";
 import type { HttpEnv } from "../route.ts";
@@ -57,7 +58,7 @@ ${keyForm("signIn")}
 <h2>${texts.signIn.byLink}</h2>
 <p>${texts.signIn.needed}</p>`;
 
-const linkForm = (link: string, { name }: Partner) => html`<p>${texts.signIn.withLink(name)}</p>
+const linkForm = (link: string, { name }: Partner) => html`<p>${texts.signIn.withLink(plain(name))}</p>
 <form method="post" action="/portal/sign-in"><input type="hidden" name="link" value="${link}"><button>${texts.signIn.go}</button></form>`;
 
 /** What a link says, and for whom; `undefined` where it doesn't hold. Whether it was used, only its use tells. */
