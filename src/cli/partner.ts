@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { addCommand } from "./partner-add.ts";
 import { editCommands } from "./partner-edit.ts";
 import { listCommands } from "./partner-list.ts";
+import { previewCommand } from "./partner-preview.ts";
 import type { Run } from "./run.ts";
 
 export function partnerCommand(program: Command, run: Run): void {
@@ -10,4 +11,5 @@ export function partnerCommand(program: Command, run: Run): void {
   addCommand(partner, run);
   listCommands(partner, run);
   editCommands(partner, run);
+  previewCommand(partner, run);
 }
