@@ -33,6 +33,14 @@ export async function loadConfiguration(folder: string): Promise<Configuration> 
   return { feeds, partners: partners.value, maps };
 }
 
+/** The feeds alone, where there may be no partners yet. @throws SpampotsError `bad-configuration` as {@link loadConfiguration} */
+export async function loadFeeds(folder: string): Promise<ReadonlyMap<string, Feed>> {
+  const problems: Problem[] = [];
+  const feeds = await readFeeds(folder, problems);
+  if (problems.length > 0) throw refusal(problems);
+  return feeds;
+}
+
 /**
  * Hex SHA-256 over the names and contents of every file that {@link loadConfiguration} reads: another digest, another
  * configuration. A file that can't be read counts as a change, too.

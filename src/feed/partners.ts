@@ -90,6 +90,9 @@ const partner = z.strictObject({
 /** The schema of the file; also what the editors' JSON Schema is made from. */
 export const partnersSchema = z.strictObject({ partners: z.array(partner) });
 
+/** One entry as it is written: what may be left out is optional. */
+export type PartnerEntry = z.input<typeof partner>;
+
 /** An economy of a partner, with the first instant from which it counts. */
 export interface PartnerEconomy {
   readonly code: string;
