@@ -55,6 +55,8 @@ export const errorTable = {
   "log-behind": { http: 500, exit: 3, retry: false },
   /** A key of the store exists already and holds other bytes. */
   "already-exists": { http: 409, exit: 1, retry: false },
+  /** A file was changed since it was read, or is being edited: nothing was written. */
+  "changed-meanwhile": { http: 409, exit: 1, retry: true },
   /** Nothing is stored under this key. */
   "not-found": { http: 404, exit: 2, retry: false },
   /** The store refused us: credentials or permissions. */

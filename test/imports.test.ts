@@ -19,6 +19,7 @@ const layers = [
     holds: [
       "ingest.ts",
       "ingest-archive.ts",
+      "publication/preview.ts",
       "publication/publish.ts",
       "publication/sweep.ts",
       "publication/withdraw.ts",

@@ -214,7 +214,8 @@ function threeYearsFrom(signed: string): string {
   return Number.isNaN(after) ? "" : dayId(after - dayMs);
 }
 
-function economiesFrom(text: string): PartnerEntry["economies"] {
+/** `TW,HK:2026-01-01`, or `all`. What it says is for the schema to check. */
+export function economiesFrom(text: string): PartnerEntry["economies"] {
   if (text.trim().toLowerCase() === "all") return "all";
   const economies = listOf([text]).map((entry) => {
     const [code = "", since] = entry.split(":");

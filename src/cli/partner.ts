@@ -4,6 +4,7 @@ import { addCommand } from "./partner-add.ts";
 import { editCommands } from "./partner-edit.ts";
 import { linksCommand } from "./partner-links.ts";
 import { listCommands } from "./partner-list.ts";
+import { previewCommand } from "./partner-preview.ts";
 import { requestsCommand } from "./partner-requests.ts";
 import type { Run } from "./run.ts";
 
@@ -13,5 +14,6 @@ export function partnerCommand(program: Command, run: Run): void {
   listCommands(partner, run);
   editCommands(partner, run);
   linksCommand(partner, run);
+  previewCommand(partner, run);
   requestsCommand(partner, run);
 }

@@ -6,11 +6,9 @@
 import { rm } from "node:fs/promises";
 import type { Leases } from "../delivery/leases.ts";
 import { codeOf, SpampotsError } from "../errors.ts";
-import type { Due } from "../feed/due.ts";
 import type { LakeState } from "../feed/input-set.ts";
 import type { Partner } from "../feed/partners.ts";
 import { inForce } from "../feed/policy.ts";
-import { coverageOf } from "../lake/coverage.ts";
 import type { Log } from "../log.ts";
 import type { Format } from "../model.ts";
 import type { Store } from "../store/store.ts";
@@ -23,21 +21,17 @@ import { type PublicationFacts, publicationManifest } from "./compose.ts";
 import type { Keyring } from "./keys.ts";
 import type { KnownLogs } from "./known-logs.ts";
 import { append, logKey, type Publication, readManifest } from "./log.ts";
+import { type MadeSlice, type MakingWorld, makeSlice } from "./make-slice.ts";
 import { encodeManifest, feedPrefix, type Manifest, payloadDigest } from "./manifest.ts";
 import { putMark } from "./marks.ts";
 import { grouped, lakeState, logName, type Planned, type Selected, selectedLogs, sliceLease } from "./plan.ts";
 import { Planning } from "./planning.ts";
 import { putArtifacts, putMissing } from "./put-artifacts.ts";
-import { readSliceRecords } from "./records.ts";
 import { keyFinder } from "./sign.ts";
-import { renderSlice, type SliceWorld } from "./slices.ts";
 
 /** What publishing works with. */
-export interface PublishWorld extends SliceWorld {
-  readonly store: Store;
+export interface PublishWorld extends MakingWorld {
   readonly partners: readonly Partner[];
-  /** Sensors that the sensors file holds, former ones too. */
-  readonly sensorIds: ReadonlySet<string>;
   readonly keyring: Keyring;
   /** Folder for half-made files. */
   readonly temporary: string;
@@ -147,16 +141,6 @@ class PublishRun implements PublishOutcome {
     }
   }
 
-  /** What the sensors file doesn't know can't be looked for in what leaves. @throws SpampotsError `unknown-sensor` */
-  #checkSensors({ input }: Due): void {
-    const unknown = input.batches.find((record) => !this.#world.sensorIds.has(record.sensor));
-    if (unknown === undefined) return;
-    throw new SpampotsError("unknown-sensor", "Captures are of a sensor that the sensors file doesn't hold.", {
-      sensor: unknown.sensor,
-      hint: "Put it back with all addresses it ever had: a sensor that is gone stays in the file, or its address could leave.",
-    });
-  }
-
   /** Makes one slice, unless another runner is at it, or was since it was planned. Never rejects. */
   async #publishGroup(group: readonly Planned[]): Promise<void> {
     const open = group.filter(
@@ -215,17 +199,12 @@ class PublishRun implements PublishOutcome {
     const folder = temporaryPath(this.#world.temporary);
     try {
       const { feed } = first.subscription;
-      this.#checkSensors(first.due);
-      const own = this.#dry ? [] : await this.#putAgainRecords(group);
-      const { policy, period } = first.due;
-      const records = await readSliceRecords(this.#world.store, feed.id, policy.digest, period.id, own);
       const formats = new Set<Format>(group.flatMap(({ subscription }) => subscription.formats));
       const split = group.some(({ subscription }) => subscription.splitBy !== undefined);
-      const rendered = await renderSlice({ feed, due: first.due, records, formats, split }, folder, this.#world);
-      const coverage = this.#coverage(first.due);
-      const made = await mapAtOnce(group, logsAtOnce, (planned) =>
-        this.#publishOne(planned, { rendered, records, coverage }),
+      const slice = await makeSlice({ feed, due: first.due, formats, split }, folder, this.#world, this.#state, () =>
+        this.#dry ? Promise.resolve([]) : this.#putAgainRecords(group),
       );
+      const made = await mapAtOnce(group, logsAtOnce, (planned) => this.#publishOne(planned, slice));
       this.published.push(...made.filter((published) => published !== undefined));
     } finally {
       await rm(folder, { recursive: true, force: true });
@@ -241,17 +220,8 @@ class PublishRun implements PublishOutcome {
     return keys;
   }
 
-  /** Of the slice's period, by every batch that isn't excluded: the same for all partners. */
-  #coverage({ period }: Due): PublicationFacts["coverage"] {
-    const standing = this.#state.batches.filter((record) => !this.#state.excluded.has(record.batch));
-    return coverageOf(standing, period.start, period.end);
-  }
-
   /** Never rejects: what fails here stops this log alone. */
-  async #publishOne(
-    planned: Planned,
-    slice: Omit<PublicationFacts, "subscription" | "due">,
-  ): Promise<Published | undefined> {
+  async #publishOne(planned: Planned, slice: MadeSlice): Promise<Published | undefined> {
     const { partner, subscription, due: entry } = planned;
     const { rendered } = slice;
     const { keyring, clock, log } = this.#world;

@@ -8,7 +8,8 @@ import { type Document, isMap, isSeq, type Pair, parseDocument, type YAMLMap, ty
 import { refusal } from "../../document.ts";
 import { type Problem, SpampotsError } from "../../errors.ts";
 import type { Feed } from "../../feed/feeds.ts";
-import { type PartnerEntry, parsePartners } from "../../feed/partners.ts";
+import { type Partner, type PartnerEntry, parsePartners } from "../../feed/partners.ts";
+import { type Tlp, tlpRank } from "../../model.ts";
 import { type PublicKey, thumbprint } from "../../publication/jwk.ts";
 import { type Splice, spliced } from "./lines.ts";
 import { appended, inserted, pairOf, replaced, taken } from "./splices.ts";
@@ -239,6 +240,43 @@ function entryOf(registry: Registry, id: string): YAMLMap {
   const entry = registry.entries.items[indexOf(registry, id)];
   if (!isMap(entry)) throw notEditable();
   return entry;
+}
+
+/** What of a partner's policy may be other than the file says, for once. */
+export interface PolicyChange {
+  readonly economies?: PartnerEntry["economies"];
+  /** Label of all subscriptions; the ceiling rises to it. */
+  readonly tlp?: Tlp;
+  readonly masks?: readonly string[];
+}
+
+/**
+ * A partner with another policy, as it would be read from the file; nothing is edited.
+ *
+ * @throws SpampotsError `bad-argument` where there is no such partner, or with all that `check` would say to the change.
+ */
+export function withPolicy(text: string, id: string, { economies, tlp, masks }: PolicyChange, feeds: Feeds): Partner {
+  const partners = rawPartners(opened(text, feeds).document);
+  const index = placeOf(partners, id);
+  const entry = partners[index] as unknown as PartnerEntry; // checked by the schema
+  const isAbove = tlp !== undefined && tlpRank(tlp) > tlpRank(entry.tlp_ceiling);
+  const changed = {
+    ...entry,
+    ...(economies === undefined ? {} : { economies }),
+    ...(masks === undefined ? {} : { masks }),
+    ...(isAbove ? { tlp_ceiling: tlp } : {}),
+    subscriptions: (entry.subscriptions ?? []).map((item) => (tlp === undefined ? item : { ...item, tlp })),
+  };
+  const checked = parsePartners("", JSON.stringify({ partners: partners.with(index, plainOf(changed)) }), feeds);
+  const partner = checked.value?.[index];
+  if (partner !== undefined) return partner;
+  throw new SpampotsError("bad-argument", "The partner can't be changed to this.", {
+    problems: checked.problems.map(({ path, message }) => ({
+      file: id,
+      path: path.replace(/^partners\[\d+\]\.?/, ""),
+      message,
+    })),
+  });
 }
 
 /** Problems that the candidate's entry would have, with those that others would have for its sake; lines apart. */

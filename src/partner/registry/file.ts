@@ -51,7 +51,7 @@ function checkedText(bytes: Uint8Array): string {
  * Puts a text in the place of what was read; `now` is what the clock of the disk says. Two edits at once exclude each other, and one of a file that was changed since
  * it was read is refused; an editor that writes in the same millisecond is not noticed.
  *
- * @throws SpampotsError `already-exists` where another edit came first or is under way, `bad-configuration` where the text
+ * @throws SpampotsError `changed-meanwhile` where another edit came first or is under way, `bad-configuration` where the text
  *   is no whole file, `disk-failed`.
  */
 export async function replaceRegistryFile({ path, bytes }: RegistryFile, text: string, now: number): Promise<void> {
@@ -92,7 +92,7 @@ async function claimed(made: string, mode: number, now: number) {
       if (systemCode(error) !== "EEXIST") throw fileError(error);
       const left = await stat(made).catch(() => undefined);
       if (tries > 0 || now - (left?.mtimeMs ?? now) < abandonedMs) {
-        throw new SpampotsError("already-exists", "partners.yaml is being edited by another command.", {
+        throw new SpampotsError("changed-meanwhile", "partners.yaml is being edited by another command.", {
           path: made,
           hint: "Run it again. A file that a killed command left counts as such for a minute.",
         });
@@ -103,7 +103,7 @@ async function claimed(made: string, mode: number, now: number) {
 }
 
 function changedSince(path: string): SpampotsError {
-  return new SpampotsError("already-exists", "partners.yaml was changed since it was read; nothing was written.", {
+  return new SpampotsError("changed-meanwhile", "partners.yaml was changed since it was read; nothing was written.", {
     path,
     hint: "Look at the file, and run the command again.",
   });

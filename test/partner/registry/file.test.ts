@@ -48,7 +48,7 @@ test("whoever read an older file writes nothing, whatever changed", async (t) =>
   const read = await readRegistryFile(folder);
   const refused = async (there: string | undefined) => {
     await assert.rejects(replaceRegistryFile(read, "# mine\n...\n", now()), (error) =>
-      isError(error, "already-exists"),
+      isError(error, "changed-meanwhile"),
     );
     assert.equal(await readFile(path, "utf8").catch(() => undefined), there);
     assert.ok(!(await readdir(folder)).includes("partners.yaml.new"));
@@ -58,7 +58,9 @@ test("whoever read an older file writes nothing, whatever changed", async (t) =>
   await rm(path);
   const none = await readRegistryFile(folder);
   await writeFile(path, "# theirs\n...\n");
-  await assert.rejects(replaceRegistryFile(none, "# mine\n...\n", now()), (error) => isError(error, "already-exists"));
+  await assert.rejects(replaceRegistryFile(none, "# mine\n...\n", now()), (error) =>
+    isError(error, "changed-meanwhile"),
+  );
 });
 
 test("of many edits at once one is made, and none is lost unsaid", async (t) => {
@@ -76,7 +78,9 @@ test("another's edit under way is waited for, one that was killed a minute ago i
   const { folder, path } = await folderOf(t, "# 0\n...\n");
   const read = await readRegistryFile(folder);
   await writeFile(`${path}.new`, "# half");
-  await assert.rejects(replaceRegistryFile(read, "# mine\n...\n", now()), (error) => isError(error, "already-exists"));
+  await assert.rejects(replaceRegistryFile(read, "# mine\n...\n", now()), (error) =>
+    isError(error, "changed-meanwhile"),
+  );
   assert.equal(await readFile(`${path}.new`, "utf8"), "# half");
   const old = new Date(now() - 61_000);
   await utimes(`${path}.new`, old, old);
