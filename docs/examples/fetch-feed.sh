@@ -3,7 +3,7 @@
 #
 #   fetch-feed.sh URL FOLDER
 #
-# URL is the feed's, such as https://BUCKET.s3.REGION.amazonaws.com/partners/twcert-cc/spam-sources. FOLDER is where it goes:
+# URL is the feed's, such as https://BUCKET.s3.REGION.amazonaws.com/partners/ID/spam-sources. FOLDER is where it goes:
 # FOLDER/log and FOLDER/artifacts. For S3, set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION. Publications are
 # numbered without gaps, so that nothing has to be listed. It verifies nothing: do that afterwards.
 set -eu

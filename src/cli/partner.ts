@@ -3,6 +3,8 @@ import { readFile, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { changedLines, closingPolicy, withSuspended } from "../partner/edit.ts";
+import { checkPartnerCommand } from "./partner-check.ts";
+import { kitCommand } from "./partner-kit.ts";
 import type { Run } from "./run.ts";
 import { say, sayJson } from "./say.ts";
 import type { CliWorld } from "./world.ts";
@@ -19,6 +21,8 @@ export function partnerCommand(program: Command, run: Run): void {
     .description("Let a suspended partner receive again.")
     .argument("<partner>", "id of the partner")
     .action(run((world: CliWorld, id: string) => suspend(world, id, false)));
+  kitCommand(partner, run);
+  checkPartnerCommand(partner, run);
 }
 
 async function suspend(world: CliWorld, id: string, suspended: boolean): Promise<void> {
