@@ -5,10 +5,8 @@ import type { Command } from "commander";
 import { SpampotsError } from "../errors.ts";
 import type { Partner } from "../feed/partners.ts";
 import { inForce } from "../feed/policy.ts";
-import { collectionId } from "../http/taxii.ts";
 import type { Kit, KitBucket, KitFacts } from "../partner/kit/facts.ts";
-import { isProgram, kitOf } from "../partner/kit/kit.ts";
-import { zipOf } from "../partner/kit/zip.ts";
+import { isProgram } from "../partner/kit/facts.ts";
 import { listKeys } from "../publication/keys.ts";
 import { isLoopback, type Settings, serviceUrl } from "../settings.ts";
 import { diskError, systemCode } from "../store/disk-error.ts";
@@ -26,7 +24,9 @@ interface KitFlags {
 export function kitCommand(partner: Command, run: Run): void {
   partner
     .command("kit")
-    .description("Make a partner's kit: its URLs, the issuer's keys, configurations that work, whom to call. No secrets.")
+    .description(
+      "Make a partner's kit: its URLs, the issuer's keys, configurations that work, whom to call. No secrets.",
+    )
     .argument("<partner>", "id of the partner")
     .option("--into <folder>", "where to; kit-<partner> by default, unless there is --zip")
     .option("--zip <file>", "as a ZIP file, the same bytes each time")
@@ -42,6 +42,7 @@ export function kitCommand(partner: Command, run: Run): void {
 async function makeKit(world: CliWorld, id: string, flags: KitFlags): Promise<void> {
   const partner = await partnerOf(world, id);
   const facts = await factsOf(world, partner, flags);
+  const { kitOf } = await import("../partner/kit/kit.ts");
   const kit = kitOf(facts);
   const into = flags.into ?? (flags.zip === undefined ? `kit-${id}` : undefined);
   const made: string[] = [];
@@ -67,6 +68,7 @@ export async function partnerOf(world: CliWorld, id: string): Promise<Partner> {
 
 async function factsOf({ settings }: CliWorld, partner: Partner, flags: KitFlags): Promise<KitFacts> {
   const { live, keys } = await listKeys(settings.keys);
+  const { collectionId } = await import("../http/taxii.ts");
   const script = (name: string) =>
     readFile(new URL(`../../docs/examples/${name}.sh`, import.meta.url), "utf8").catch((cause: unknown) => {
       throw diskError(cause, `docs/examples/${name}.sh`);
@@ -135,6 +137,7 @@ async function writeFolder(kit: Kit, folder: string): Promise<string> {
 }
 
 async function writeZip(kit: Kit, folder: string, path: string): Promise<string> {
+  const { zipOf } = await import("../partner/kit/zip.ts");
   try {
     await writeFile(path, zipOf(kit, folder), { flag: "wx", flush: true });
   } catch (error) {

@@ -1,4 +1,4 @@
-/** What a kit is made from: one partner, and nothing of any other. Types alone. */
+/** What a kit is made from: one partner, and nothing of any other. */
 import type { Partner, Subscription } from "../../feed/partners.ts";
 import type { PublicKey } from "../../publication/jwk.ts";
 
@@ -56,3 +56,6 @@ export const asStix = ({ subscriptions }: Partner): readonly Subscription[] =>
 
 /** Where the newest period of a feed is as CSV. */
 export const csvUrl = ({ url }: KitFacts, feed: string): string => `${url}/v1/feeds/${feed}/latest.csv`;
+
+/** True for a file of a kit that is to be run. */
+export const isProgram = (path: string): boolean => path.endsWith(".sh");

@@ -71,7 +71,6 @@ function botsOf(facts: KitFacts, { feed, every }: Subscription): [string, object
         parameters: {
           destination_queues: { _default: [nextQueue] },
           columns: parserColumns({ feed }),
-          columns_required: feed.columns.map(() => false),
           delimiter: ",",
           skip_header: true,
           time_format: "from_format|%Y-%m-%dT%H:%M:%SZ",

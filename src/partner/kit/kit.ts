@@ -30,9 +30,6 @@ export function kitOf(facts: KitFacts): Kit {
   return new Map([["README.md", readme(facts, files)], ...files]);
 }
 
-/** True for a file that is to be run. */
-export const isProgram = (path: string): boolean => path.endsWith(".sh");
-
 type Files = readonly (readonly [string, string])[];
 
 function columnFiles({ partner }: KitFacts): Files {

@@ -2,7 +2,7 @@
 import { placeOf } from "../../feed/destinations.ts";
 import type { Partner, Subscription } from "../../feed/partners.ts";
 import { dayMs } from "../../model.ts";
-import { thumbprint } from "../../publication/jwk.ts";
+import { keysOf } from "../assertion.ts";
 import { code, markdown, markdownTable } from "./escape.ts";
 import { asCsv, asStix, csvUrl, type Kit, type KitFacts } from "./facts.ts";
 import { feedUrl, prefixOf } from "./s3.ts";
@@ -96,7 +96,7 @@ ${markdownTable(["thumbprint (RFC 7638)", "algorithm", "from", "state"], rows)}`
 
 function beginning(facts: KitFacts): string {
   const { partner } = facts;
-  const known = partner.keys.map((key) => `- ${code(knownThumbprint(key))}`);
+  const known = keysOf(partner).map(({ kid, alg }) => `- ${code(kid)} (${alg})`);
   const curl = isEd25519(facts)
     ? `2. **curl, openssl and jq** alone, see [curl/pull.sh](curl/pull.sh): \`sh curl/new-key.sh curl/client.pem\`, then \`sh curl/pull.sh\`.`
     : "2. The script for curl and openssl checks by Ed25519 alone, and the issuer signs by ES256: take the reference client.";
@@ -109,13 +109,6 @@ Making a key prints a line: send it to the issuer, and compare its thumbprint by
 scripts fetch is in \`received/\`, laid out for \`spampots verify\`. Keys of yours that the issuer knows:
 
 ${known.length > 0 ? known.join("\n") : "- none yet"}`;
-}
-
-/** What a key of a partner's is called: its thumbprint, or what stands there where it has none. */
-function knownThumbprint(key: Partner["keys"][number]): string {
-  const { crv, kty, x, y } = key;
-  if (typeof crv !== "string" || typeof kty !== "string" || typeof x !== "string") return "unreadable";
-  return thumbprint({ crv, kty, x, ...(typeof y === "string" ? { y } : {}) });
 }
 
 /** What each file is for, by the beginning of its path. */
@@ -141,11 +134,11 @@ function systems(kit: Kit): string {
 ${lines.join("\n")}`;
 }
 
-function proving({ partner, live }: KitFacts): string {
+function proving({ partner }: KitFacts): string {
   return `Both scripts prove what they fetch and stop where a proof fails. To prove a folder again, offline:
 
 \`\`\`sh
-npx spampots verify received --partner ${partner.id} --keys ${live}
+npx spampots verify received --partner ${partner.id} --keys issuer-keys.json
 \`\`\`
 
 The form of a manifest is [schemas/manifest.json](schemas/manifest.json). What comes by TAXII, or as \`latest.csv\`, has no signature: whoever wants

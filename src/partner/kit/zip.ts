@@ -4,8 +4,7 @@
  * @see PKWARE APPNOTE 6.3.10 §4.4.6 (times), §4.4.15 (attributes)
  */
 import { strToU8, type Zippable, zipSync } from "fflate";
-import type { Kit } from "./facts.ts";
-import { isProgram } from "./kit.ts";
+import { isProgram, type Kit } from "./facts.ts";
 
 /** Times of a ZIP are local ones without a zone: its first instant, by whatever zone this machine has. */
 const firstInstant = new Date(1980, 0, 1);
