@@ -17,7 +17,7 @@ trap 'rm -f "$part" "$manifest"' EXIT
 get() {
   { if [ -n "${AWS_ACCESS_KEY_ID:-}" ]; then
       printf 'aws-sigv4 = "aws:amz:%s:s3"\nuser = "%s:%s"\n' "${AWS_REGION:-us-east-1}" "$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY"
-      # S3 wants the digest of the body, which is empty; curl before 8 doesn't send it by itself.
+      # S3 wants the digest of the body, which is empty; not every curl sends it by itself.
       echo 'header = "x-amz-content-sha256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"'
       if [ -n "${AWS_SESSION_TOKEN:-}" ]; then printf 'header = "x-amz-security-token: %s"\n' "$AWS_SESSION_TOKEN"; fi
     fi; } | curl --config - --silent --show-error --retry 3 --output "$part" --write-out '%{http_code}' "$url/$1"

@@ -55,6 +55,11 @@ function feedOf(facts: KitFacts, { feed, tlp }: Subscription): object | undefine
       lookup_visible: true,
       default: false,
     },
-    Tag: { name: `tlp:${tlp.toLowerCase()}`, colour: tlp === "GREEN" ? "#33ff00" : "#ffc000", exportable: true, hide_tag: false },
+    Tag: {
+      name: `tlp:${tlp.toLowerCase()}`,
+      colour: tlp === "GREEN" ? "#33ff00" : "#ffc000",
+      exportable: true,
+      hide_tag: false,
+    },
   };
 }
