@@ -28,7 +28,7 @@ export function kitCommand(partner: Command, run: Run): void {
       "Make a partner's kit: its URLs, the issuer's keys, configurations that work, whom to call. No secrets.",
     )
     .argument("<partner>", "id of the partner")
-    .option("--into <folder>", "where to; kit-<partner> by default, unless there is --zip")
+    .option("--into <folder>", "where to; kit-<partner> by default, unless a ZIP file is wanted")
     .option("--zip <file>", "as a ZIP file, the same bytes each time")
     .option(
       "--contact <text>",
