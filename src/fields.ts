@@ -205,7 +205,7 @@ const fieldList: readonly Field[] = [
     "integer",
     "green",
     "Potential recipients: envelope recipients that sensors accepted. Nothing was delivered.",
-    { unit: "recipients", aggregates: "sum", also: { intelmq: "extra.recipients" } },
+    { unit: "recipients", aggregates: "sum", also: { intelmq: "extra.recipients", cim: "recipient_count" } },
   ),
   field("connections", "integer", "green", "TCP connections that injected.", {
     unit: "connections",
@@ -247,7 +247,12 @@ const fieldList: readonly Field[] = [
   }),
   field("destination_fqdn", "text", "partner", "Registrable domain of recipients (only the partner's own).", {
     aggregates: "grain",
-    also: { intelmq: "destination.fqdn", stix: "domain-name.value", ecs: "destination.domain", cim: "dest_host" },
+    also: {
+      intelmq: "destination.fqdn",
+      stix: "domain-name.value",
+      ecs: "destination.domain",
+      cim: "recipient_domain",
+    },
   }),
   field("destination_ip", "text", "partner", "Mail server that the proxy was asked to reach. Never reached.", {
     aggregates: "grain",
@@ -387,7 +392,7 @@ const fieldList: readonly Field[] = [
     "text",
     "partner",
     "Registrable domain of the envelope sender; empty where it equals a recipient's.",
-    { attackerWritten: true, also: { intelmq: "extra.mail_from_domain" } },
+    { attackerWritten: true, also: { intelmq: "extra.mail_from_domain", cim: "src_user_domain" } },
   ),
   field("helo", "text", "partner", "Name the client gave itself in HELO or EHLO.", {
     attackerWritten: true,

@@ -1,6 +1,6 @@
 /** `spampots partner kit`: what a partner gets to begin with, as a folder or a ZIP file. */
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { link, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
 import { SpampotsError } from "../errors.ts";
 import type { Partner } from "../feed/partners.ts";
@@ -9,7 +9,7 @@ import type { Kit, KitBucket, KitFacts } from "../partner/kit/facts.ts";
 import { isProgram } from "../partner/kit/facts.ts";
 import { listKeys } from "../publication/keys.ts";
 import { isLoopback, type Settings, serviceUrl } from "../settings.ts";
-import { diskError, systemCode } from "../store/disk-error.ts";
+import { systemCode } from "../store/disk-error.ts";
 import type { Run } from "./run.ts";
 import { say, sayJson, size } from "./say.ts";
 import type { CliWorld } from "./world.ts";
@@ -69,10 +69,7 @@ export async function partnerOf(world: CliWorld, id: string): Promise<Partner> {
 async function factsOf({ settings }: CliWorld, partner: Partner, flags: KitFlags): Promise<KitFacts> {
   const { live, keys } = await listKeys(settings.keys);
   const { collectionId } = await import("../http/taxii.ts");
-  const script = (name: string) =>
-    readFile(new URL(`../../docs/examples/${name}.sh`, import.meta.url), "utf8").catch((cause: unknown) => {
-      throw diskError(cause, `docs/examples/${name}.sh`);
-    });
+  const script = (name: string) => readFile(new URL(`../../docs/examples/${name}.sh`, import.meta.url), "utf8");
   const bucket = bucketOf(settings);
   return {
     partner,
@@ -114,16 +111,15 @@ function warningsOf({ url, partner, bucket, contacts, principal }: KitFacts, { c
   ];
 }
 
-/** Writes a new folder, whole or not at all. @throws SpampotsError `already-exists` where something is there, `disk-failed` */
+/** Writes a new folder, whole or not at all. @throws SpampotsError `already-exists` where something is there */
 async function writeFolder(kit: Kit, folder: string): Promise<string> {
   const there = await readdir(folder).catch((error: unknown) => {
     if (systemCode(error) === "ENOENT") return [];
-    throw diskError(error, folder);
+    throw systemCode(error) === "ENOTDIR" ? taken(folder) : error;
   });
   if (there.length > 0) throw taken(folder);
-  const making = join(dirname(folder), `.${basename(folder)}.making`);
+  const making = `${folder}.${process.pid}.part`;
   try {
-    await rm(making, { recursive: true, force: true });
     for (const [path, text] of kit) {
       await mkdir(dirname(join(making, path)), { recursive: true });
       await writeFile(join(making, path), text, { mode: isProgram(path) ? 0o755 : 0o644 });
@@ -131,17 +127,23 @@ async function writeFolder(kit: Kit, folder: string): Promise<string> {
     await rename(making, folder);
   } catch (error) {
     await rm(making, { recursive: true, force: true });
-    throw diskError(error, folder);
+    throw error;
   }
   return folder;
 }
 
+/** Writes a new file, whole or not at all. @throws SpampotsError `already-exists` where something is there */
 async function writeZip(kit: Kit, folder: string, path: string): Promise<string> {
   const { zipOf } = await import("../partner/kit/zip.ts");
+  const making = `${path}.${process.pid}.part`;
   try {
-    await writeFile(path, zipOf(kit, folder), { flag: "wx", flush: true });
+    await writeFile(making, zipOf(kit, folder), { flush: true });
+    // Unlike a rename, a link doesn't take the place of what is there.
+    await link(making, path);
   } catch (error) {
-    throw systemCode(error) === "EEXIST" ? taken(path) : diskError(error, path);
+    throw systemCode(error) === "EEXIST" ? taken(path) : error;
+  } finally {
+    await rm(making, { force: true });
   }
   return path;
 }

@@ -49,10 +49,15 @@ def main(path):
     bots = load_configuration(path)
     for name, entry in bots.items():
         assert entry["bot_id"] == name and entry["enabled"] is True, name
+        known = importlib.import_module(entry["module"]).BOT
+        unknown = [parameter for parameter in entry["parameters"] if not hasattr(known, parameter)]
+        assert unknown in ([], ["destination_queues"]), (name, unknown)
         if entry["group"] != "Collector":
             continue
         (queue,) = entry["parameters"]["destination_queues"]["_default"]
         parser = bots[queue.removesuffix("-queue")]
+        (queue,) = parser["parameters"]["destination_queues"]["_default"]
+        once = bots[queue.removesuffix("-queue")]["parameters"]
         (report,) = collected(bot(entry, token))
         text = base64.b64decode(report["raw"]).decode()
         head, *rows = list(csv.reader(io.StringIO(text)))
@@ -65,6 +70,11 @@ def main(path):
             for names, cell in zip(columns, row, strict=True):
                 found = [key for key in names.split("|") if key in event]
                 assert len(found) == 1 or cell in NOTHING, (names, cell, dict(event))
+        # The deduplicator itself needs Redis: this is what it keeps.
+        keys = {"filter_keys": once["filter_keys"].split(","), "filter_type": once["filter_type"]}
+        again = bot(parser, token).process_message(report)["output"]
+        hashes = [event.hash(**keys) for event in events]
+        assert len(set(hashes)) == len(events) and hashes == [event.hash(**keys) for event in again]
         print(json.dumps({
             "feed": event["feed.code"],
             "provider": event["feed.provider"],

@@ -120,7 +120,7 @@ test("every text is escaped for the file that it stands in", () => {
         if (path.endsWith(".json")) JSON.parse(text);
         if (path.endsWith(".yaml")) {
           const bots: Record<string, { parameters: { provider?: string } }> = parse(text);
-          assert.equal(Object.keys(bots).length, 8);
+          assert.equal(Object.keys(bots).length, 9);
           assert.ok(Object.keys(bots).every((bot) => bot.startsWith("spampots-")));
         }
         if (path.endsWith(".env")) {

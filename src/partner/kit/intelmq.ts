@@ -11,8 +11,13 @@ import { plain } from "../../log.ts";
 import { namesElsewhere } from "./columns.ts";
 import { asCsv, csvUrl, type KitFacts, tokenPlace } from "./facts.ts";
 
-/** Where the events go: the first expert of IntelMQ's own default configuration. */
-const nextQueue = "deduplicator-expert-queue";
+/** Where the events go: in IntelMQ's own default configuration, what comes after its deduplicator. */
+const nextQueue = "taxonomy-expert-queue";
+
+const deduplicator = "spampots-deduplicator-expert";
+
+/** What tells a row from others, and from itself in a revision that changed it. */
+const rowKeys = ["feed.code", "extra.row_id", "extra.captures", "extra.last_seen"];
 
 /** Seconds of each period: a feed is asked for four times in one, so that a revision isn't missed for long. */
 const periodSeconds = { hour: 3600, day: 86_400, week: 604_800 } as const;
@@ -29,9 +34,11 @@ export function parserColumns({ feed }: Pick<Subscription, "feed">): readonly st
 
 /** `intelmq/runtime.yaml`. */
 export function intelmqRuntime(facts: KitFacts): string {
-  const bots = asCsv(facts.partner).flatMap((subscription) => botsOf(facts, subscription));
-  return `# Bots for IntelMQ 3, one pair for each feed that you receive as CSV: merge them into your runtime.yaml.
-# Put your token in the place of ${tokenPlace}, and name in destination_queues of the parsers what comes next with you.
+  const feeds = asCsv(facts.partner);
+  const bots = [...feeds.flatMap((subscription) => botsOf(facts, subscription)), deduplicatorOf(feeds)];
+  return `# Bots for IntelMQ 3: a collector and a parser for each feed that you receive as CSV, and one deduplicator, since the newest
+# period is asked for several times. Merge them into your runtime.yaml. Put your token in the place of ${tokenPlace}, and
+# name in destination_queues of the deduplicator what comes next with you.
 ${stringify(Object.fromEntries(bots), { lineWidth: 0 })}`;
 }
 
@@ -69,7 +76,7 @@ function botsOf(facts: KitFacts, { feed, every }: Subscription): [string, object
         module: "intelmq.bots.parsers.generic.parser_csv",
         ...common,
         parameters: {
-          destination_queues: { _default: [nextQueue] },
+          destination_queues: { _default: [`${deduplicator}-queue`] },
           columns: parserColumns({ feed }),
           delimiter: ",",
           skip_header: true,
@@ -78,5 +85,27 @@ function botsOf(facts: KitFacts, { feed, every }: Subscription): [string, object
         },
       },
     ],
+  ];
+}
+
+/** What is known of a row is kept for twice the longest period: IntelMQ's own deduplicator keeps a day. */
+function deduplicatorOf(feeds: readonly Subscription[]): [string, object] {
+  return [
+    deduplicator,
+    {
+      bot_id: deduplicator,
+      name: "Deduplicator",
+      description: "A row goes on once, and again where a revision changed it.",
+      group: "Expert",
+      module: "intelmq.bots.experts.deduplicator.expert",
+      enabled: true,
+      run_mode: "continuous",
+      parameters: {
+        destination_queues: { _default: [nextQueue] },
+        filter_type: "whitelist",
+        filter_keys: rowKeys.join(","),
+        redis_cache_ttl: 2 * Math.max(...feeds.map(({ every }) => periodSeconds[every])),
+      },
+    },
   ];
 }

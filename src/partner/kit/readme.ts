@@ -114,7 +114,7 @@ ${known.length > 0 ? known.join("\n") : "- none yet"}`;
 /** What each file is for, by the beginning of its path. */
 const purposes: Readonly<Record<string, string>> = {
   "intelmq/runtime.yaml":
-    "**IntelMQ 3**: a collector and a generic CSV parser for each feed. IntelMQ knows no TLP AMBER+STRICT: that label is in `extra.tlp`.",
+    "**IntelMQ 3**: a collector and a generic CSV parser for each feed, and a deduplicator. IntelMQ knows no TLP AMBER+STRICT: that label is in `extra.tlp`.",
   "misp/feeds.json":
     "**MISP**: Sync Actions, Feeds, Import Feeds from JSON. Targets are victims, and not in it; advertised hosts never alert.",
   "opencti/connector.env": "**OpenCTI**: the environment of its TAXII 2 connector.",
