@@ -30,6 +30,8 @@ COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY package.json LICENSE NOTICE ./
 COPY bin bin
+# Scripts for partners, which `partner kit` hands on.
+COPY docs/examples docs/examples
 COPY partners.yaml /etc/spampots/
 COPY feeds /etc/spampots/feeds
 ENV NODE_ENV=production \

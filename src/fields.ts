@@ -26,6 +26,10 @@ export interface FieldNames {
   readonly n6?: string;
   /** Where it stands in STIX 2.1, as `type.property`; absent where it is a property of our extension. */
   readonly stix?: string;
+  /** Field of the Elastic Common Schema. */
+  readonly ecs?: string;
+  /** Field of Splunk's Common Information Model. */
+  readonly cim?: string;
 }
 
 export interface Field {
@@ -56,7 +60,7 @@ const fieldList: readonly Field[] = [
     "text",
     "green",
     "Stable name of the row: 16 hex digits of an HMAC-SHA-256 under the site key over feed and natural key, the first that no spreadsheet takes for a number. For feedback and joins.",
-    { also: { intelmq: "extra.row_id" } },
+    { also: { intelmq: "extra.row_id", ecs: "event.id" } },
   ),
   field(
     "timestamp",
@@ -65,7 +69,14 @@ const fieldList: readonly Field[] = [
     "TCP accept of the newest connection that injected (in spam-events: of this capture's connection). Belongs with source_port.",
     {
       aggregates: "newest connection",
-      also: { intelmq: "time.source", shadowserver: "timestamp", n6: "time", stix: "network-traffic.start" },
+      also: {
+        intelmq: "time.source",
+        shadowserver: "timestamp",
+        n6: "time",
+        stix: "network-traffic.start",
+        ecs: "@timestamp",
+        cim: "_time",
+      },
     },
   ),
   field(
@@ -75,15 +86,36 @@ const fieldList: readonly Field[] = [
     "The host that connected to the sensor. TCP completed, so the address is not spoofed; the host may be infected, a proxy, or a NAT.",
     {
       aggregates: "grain",
-      also: { intelmq: "source.ip", shadowserver: "src_ip", n6: "ip", stix: "ipv4-addr.value, ipv6-addr.value" },
+      also: {
+        intelmq: "source.ip",
+        shadowserver: "src_ip",
+        n6: "ip",
+        stix: "ipv4-addr.value, ipv6-addr.value",
+        ecs: "source.ip",
+        cim: "src_ip",
+      },
     },
   ),
   field("source_port", "integer", "partner", "Its port on that connection (the public side of a carrier-grade NAT).", {
     aggregates: "newest connection",
-    also: { intelmq: "source.port", shadowserver: "src_port", n6: "sport", stix: "network-traffic.src_port" },
+    also: {
+      intelmq: "source.port",
+      shadowserver: "src_port",
+      n6: "sport",
+      stix: "network-traffic.src_port",
+      ecs: "source.port",
+      cim: "src_port",
+    },
   }),
   field("transport", "text", "partner", "Always tcp.", {
-    also: { intelmq: "protocol.transport", shadowserver: "protocol", n6: "proto", stix: "network-traffic.protocols" },
+    also: {
+      intelmq: "protocol.transport",
+      shadowserver: "protocol",
+      n6: "proto",
+      stix: "network-traffic.protocols",
+      ecs: "network.transport",
+      cim: "transport",
+    },
   }),
   field(
     "service",
@@ -92,12 +124,25 @@ const fieldList: readonly Field[] = [
     "What the sensor posed as on that connection: socks4, socks4a, socks5, http or smtp.",
     {
       aggregates: "newest connection",
-      also: { intelmq: "protocol.application", shadowserver: "application", stix: "network-traffic.protocols" },
+      also: {
+        intelmq: "protocol.application",
+        shadowserver: "application",
+        stix: "network-traffic.protocols",
+        ecs: "network.protocol",
+        cim: "app",
+      },
     },
   ),
   field("abused_port", "integer", "partner", "Port of the sensor that was used on that connection.", {
     aggregates: "newest connection",
-    also: { intelmq: "destination.port", shadowserver: "dst_port", n6: "dport", stix: "network-traffic.dst_port" },
+    also: {
+      intelmq: "destination.port",
+      shadowserver: "dst_port",
+      n6: "dport",
+      stix: "network-traffic.dst_port",
+      ecs: "destination.port",
+      cim: "dest_port",
+    },
   }),
   field(
     "source_asn",
@@ -106,16 +151,22 @@ const fieldList: readonly Field[] = [
     "Autonomous system that originated the source address on that day, by the table named in the manifest.",
     {
       aggregates: "newest connection",
-      also: { intelmq: "source.asn", shadowserver: "src_asn", n6: "asn", stix: "autonomous-system.number" },
+      also: {
+        intelmq: "source.asn",
+        shadowserver: "src_asn",
+        n6: "asn",
+        stix: "autonomous-system.number",
+        ecs: "source.as.number",
+      },
     },
   ),
   field("source_as_name", "text", "green", "Name of that autonomous system, by the same table.", {
     aggregates: "newest connection",
-    also: { intelmq: "source.as_name", stix: "autonomous-system.name" },
+    also: { intelmq: "source.as_name", stix: "autonomous-system.name", ecs: "source.as.organization.name" },
   }),
   field("source_economy", "text", "green", "Economy in which the source network is registered (ISO 3166-1 alpha-2).", {
     aggregates: "newest connection",
-    also: { intelmq: "source.geolocation.cc", shadowserver: "src_geo", n6: "cc" },
+    also: { intelmq: "source.geolocation.cc", shadowserver: "src_geo", n6: "cc", ecs: "source.geo.country_iso_code" },
   }),
   field("day", "day", "partner", "UTC day of the row, because dynamic addresses change hands.", {
     aggregates: "grain",
@@ -127,6 +178,7 @@ const fieldList: readonly Field[] = [
       intelmq: "extra.first_seen",
       shadowserver: "start_time",
       stix: "observed-data.first_observed, sighting.first_seen",
+      ecs: "event.start",
     },
   }),
   field("last_seen", "instant", "partner", "Last capture of the row.", {
@@ -135,6 +187,7 @@ const fieldList: readonly Field[] = [
       intelmq: "extra.last_seen",
       shadowserver: "end_time",
       stix: "observed-data.last_observed, sighting.last_seen",
+      ecs: "event.end",
     },
   }),
   field("captures", "integer", "green", "Messages captured.", {
@@ -152,7 +205,7 @@ const fieldList: readonly Field[] = [
     "integer",
     "green",
     "Potential recipients: envelope recipients that sensors accepted. Nothing was delivered.",
-    { unit: "recipients", aggregates: "sum", also: { intelmq: "extra.recipients" } },
+    { unit: "recipients", aggregates: "sum", also: { intelmq: "extra.recipients", cim: "recipient_count" } },
   ),
   field("connections", "integer", "green", "TCP connections that injected.", {
     unit: "connections",
@@ -194,27 +247,44 @@ const fieldList: readonly Field[] = [
   }),
   field("destination_fqdn", "text", "partner", "Registrable domain of recipients (only the partner's own).", {
     aggregates: "grain",
-    also: { intelmq: "destination.fqdn", stix: "domain-name.value" },
+    also: {
+      intelmq: "destination.fqdn",
+      stix: "domain-name.value",
+      ecs: "destination.domain",
+      cim: "recipient_domain",
+    },
   }),
   field("destination_ip", "text", "partner", "Mail server that the proxy was asked to reach. Never reached.", {
     aggregates: "grain",
-    also: { intelmq: "destination.ip", shadowserver: "dst_ip", n6: "dip", stix: "ipv4-addr.value, ipv6-addr.value" },
+    also: {
+      intelmq: "destination.ip",
+      shadowserver: "dst_ip",
+      n6: "dip",
+      stix: "ipv4-addr.value, ipv6-addr.value",
+      ecs: "destination.ip",
+      cim: "dest_ip",
+    },
   }),
   field("destination_port", "integer", "partner", "Port of that mail server.", {
     aggregates: "grain",
-    also: { intelmq: "destination.port" },
+    also: { intelmq: "destination.port", ecs: "destination.port", cim: "dest_port" },
   }),
   field("destination_asn", "integer", "partner", "Autonomous system of the mail server's address.", {
     aggregates: "greatest",
-    also: { intelmq: "destination.asn", shadowserver: "dst_asn", stix: "autonomous-system.number" },
+    also: {
+      intelmq: "destination.asn",
+      shadowserver: "dst_asn",
+      stix: "autonomous-system.number",
+      ecs: "destination.as.number",
+    },
   }),
   field("destination_as_name", "text", "partner", "Name of that autonomous system.", {
     aggregates: "greatest",
-    also: { intelmq: "destination.as_name", stix: "autonomous-system.name" },
+    also: { intelmq: "destination.as_name", stix: "autonomous-system.name", ecs: "destination.as.organization.name" },
   }),
   field("destination_economy", "text", "partner", "Economy of the recipient domain or of the mail server's address.", {
     aggregates: "grain",
-    also: { intelmq: "destination.geolocation.cc", shadowserver: "dst_geo" },
+    also: { intelmq: "destination.geolocation.cc", shadowserver: "dst_geo", ecs: "destination.geo.country_iso_code" },
   }),
   field("target_basis", "text", "partner", "Why the target is counted in that economy: address, cctld or domain-map.", {
     aggregates: "grain",
@@ -249,17 +319,17 @@ const fieldList: readonly Field[] = [
   field("url_host", "text", "partner", "Host of the advertised URL; empty where it wasn't common.", {
     aggregates: "grain",
     attackerWritten: true,
-    also: { intelmq: "source.fqdn", stix: "domain-name.value" },
+    also: { intelmq: "source.fqdn", stix: "domain-name.value", ecs: "url.domain", cim: "url_domain" },
   }),
   field("url_domain", "text", "partner", "Registrable domain of that host.", {
     aggregates: "grain",
     attackerWritten: true,
-    also: { intelmq: "extra.url_domain" },
+    also: { intelmq: "extra.url_domain", ecs: "url.registered_domain" },
   }),
   field("url", "text", "partner", "An example: scheme defanged (hxxp), host and path only.", {
     aggregates: "most captures",
     attackerWritten: true,
-    also: { intelmq: "source.url", stix: "url.value" },
+    also: { intelmq: "source.url", stix: "url.value", ecs: "url.original", cim: "url" },
   }),
   field("url_ip", "text", "partner", "Address, where the host is a literal address. Nothing is resolved.", {
     aggregates: "grain",
@@ -322,7 +392,7 @@ const fieldList: readonly Field[] = [
     "text",
     "partner",
     "Registrable domain of the envelope sender; empty where it equals a recipient's.",
-    { attackerWritten: true, also: { intelmq: "extra.mail_from_domain" } },
+    { attackerWritten: true, also: { intelmq: "extra.mail_from_domain", cim: "src_user_domain" } },
   ),
   field("helo", "text", "partner", "Name the client gave itself in HELO or EHLO.", {
     attackerWritten: true,
@@ -330,7 +400,7 @@ const fieldList: readonly Field[] = [
   }),
   field("subject", "text", "partner", "Subject, decoded.", {
     attackerWritten: true,
-    also: { intelmq: "extra.subject" },
+    also: { intelmq: "extra.subject", ecs: "email.subject", cim: "subject" },
   }),
   field("language", "text", "partner", "Language of the main text (ISO 639-1), by statistics.", {
     also: { intelmq: "extra.language" },
@@ -348,11 +418,11 @@ const fieldList: readonly Field[] = [
   }),
   field("attachment_types", "list", "partner", "Declared media types of attachments.", {
     attackerWritten: true,
-    also: { intelmq: "extra.attachment_types" },
+    also: { intelmq: "extra.attachment_types", ecs: "email.attachments.file.mime_type" },
   }),
   field("attachment_sha256", "list", "partner", "SHA-256 of attachments.", {
     attackerWritten: true,
-    also: { intelmq: "malware.hash.sha256" },
+    also: { intelmq: "malware.hash.sha256", ecs: "email.attachments.file.hash.sha256", cim: "file_hash" },
   }),
   field("url_hosts", "list", "partner", "Hosts of advertised URLs.", {
     attackerWritten: true,
@@ -366,7 +436,7 @@ const fieldList: readonly Field[] = [
     also: { intelmq: "extra.redacted" },
   }),
   field("tlp", "text", "green", "TLP 2.0 label of the row, without prefix.", {
-    also: { intelmq: "tlp", shadowserver: "tlp" },
+    also: { intelmq: "tlp", shadowserver: "tlp", ecs: "threat.indicator.marking.tlp" },
   }),
 ];
 

@@ -48,12 +48,14 @@ function fieldRow(name: string): string {
     also.shadowserver ?? "",
     also.n6 ?? "",
     also.stix ?? "",
+    also.ecs ?? "",
+    also.cim ?? "",
   ];
   return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
 }
 
 const head =
-  "| column | form | meaning | aggregates | released at | IntelMQ | Shadowserver | n6 | STIX |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |";
+  "| column | form | meaning | aggregates | released at | IntelMQ | Shadowserver | n6 | STIX | Elastic (ECS) | Splunk (CIM) |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |";
 
 /** `docs/fields.md`: every column that may leave, and every column that never does. */
 export function fieldsMarkdown(): string {

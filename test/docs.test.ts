@@ -245,6 +245,7 @@ test("what a document quotes is as it stands in the file", () => {
     quotes.map(({ file }) => file),
     [
       "docs/examples/fetch-feed.sh",
+      "docs/examples/new-key.sh",
       "docs/examples/pull-feed.sh",
       "docs/examples/receive-webhook.mjs",
       "test/interop/verify-with-openssl.sh",

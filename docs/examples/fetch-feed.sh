@@ -3,7 +3,7 @@
 #
 #   fetch-feed.sh URL FOLDER
 #
-# URL is the feed's, such as https://BUCKET.s3.REGION.amazonaws.com/partners/twcert-cc/spam-sources. FOLDER is where it goes:
+# URL is the feed's, such as https://BUCKET.s3.REGION.amazonaws.com/partners/ID/spam-sources. FOLDER is where it goes:
 # FOLDER/log and FOLDER/artifacts. For S3, set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION. Publications are
 # numbered without gaps, so that nothing has to be listed. It verifies nothing: do that afterwards.
 set -eu
@@ -17,6 +17,8 @@ trap 'rm -f "$part" "$manifest"' EXIT
 get() {
   { if [ -n "${AWS_ACCESS_KEY_ID:-}" ]; then
       printf 'aws-sigv4 = "aws:amz:%s:s3"\nuser = "%s:%s"\n' "${AWS_REGION:-us-east-1}" "$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY"
+      # S3 wants the digest of the body, which is empty; not every curl sends it by itself.
+      echo 'header = "x-amz-content-sha256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"'
       if [ -n "${AWS_SESSION_TOKEN:-}" ]; then printf 'header = "x-amz-security-token: %s"\n' "$AWS_SESSION_TOKEN"; fi
     fi; } | curl --config - --silent --show-error --retry 3 --output "$part" --write-out '%{http_code}' "$url/$1"
 }

@@ -1,7 +1,9 @@
 /** `spampots partner …`: what commands there are; each owner of some has a file of its own. */
 import type { Command } from "commander";
 import { addCommand } from "./partner-add.ts";
+import { checkPartnerCommand } from "./partner-check.ts";
 import { editCommands } from "./partner-edit.ts";
+import { kitCommand } from "./partner-kit.ts";
 import { linksCommand } from "./partner-links.ts";
 import { listCommands } from "./partner-list.ts";
 import { previewCommand } from "./partner-preview.ts";
@@ -16,4 +18,6 @@ export function partnerCommand(program: Command, run: Run): void {
   linksCommand(partner, run);
   previewCommand(partner, run);
   requestsCommand(partner, run);
+  kitCommand(partner, run);
+  checkPartnerCommand(partner, run);
 }

@@ -28,7 +28,7 @@ export interface StreamBody {
 }
 
 /** The place while one thing is brought there. */
-export interface S3PlaceStore extends Pick<Store, "putOnce" | "get" | "stat"> {
+export interface S3PlaceStore extends Pick<Store, "putOnce" | "get" | "stat" | "delete"> {
   /**
    * Puts what a stream yields, in the place of what is there.
    *
@@ -58,6 +58,7 @@ export function openS3Place({
         putOnce: store.putOnce,
         get: store.get,
         stat: store.stat,
+        delete: store.delete,
         async putStream(key, body, more) {
           await putStream(session, putTarget(session, prefix === "" ? key : `${prefix}/${key}`, more), body);
         },

@@ -41,6 +41,24 @@ export interface RefusedObjects {
   readonly first: readonly { readonly id: string; readonly message: string }[];
 }
 
+/** A harmless file or message that a destination is tried with: nobody takes it for a publication. */
+export interface Trial {
+  /** File name, never used before. */
+  readonly name: string;
+  /** Says what it is. */
+  readonly text: string;
+}
+
+/** What trying a destination showed. */
+export interface Tried {
+  /** What was done there, as a sentence. Nothing that the destination says stands in it. */
+  readonly did: string;
+  /** What isn't as it might be, and what to do, where there is something. */
+  readonly warning?: string;
+  /** The destination's clock, in milliseconds since 1970 UTC, to the second; absent where it doesn't state it. */
+  readonly clock?: number;
+}
+
 /** A destination that publications are brought to. */
 export interface Target {
   /**
@@ -51,6 +69,13 @@ export interface Target {
    *   `delivery-refused` (not before somebody changes something), and the store's own.
    */
   deliver(outgoing: Outgoing, signal: AbortSignal): Promise<RefusedObjects | undefined>;
+  /**
+   * Tries whether it would take something, by the same way in: with what the trial holds, which is removed again where
+   * that is possible; a TAXII collection is only looked at.
+   *
+   * @throws SpampotsError `delivery-failed`, `delivery-refused`
+   */
+  try(trial: Trial, signal: AbortSignal): Promise<Tried>;
   /** Ends its connections. */
   close(): void;
 }

@@ -39,7 +39,7 @@ const mostInterim = 20;
 
 /** One call. */
 export interface OutboundCall {
-  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "MKCOL";
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "MKCOL" | "DELETE";
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
   /**
@@ -268,6 +268,14 @@ function failed(error: unknown, { host }: URL): SpampotsError {
     host,
     reason: code === "" ? sayError(error) : code,
   });
+}
+
+/** The clock of who answered, in milliseconds since 1970 UTC, where it states it as it should (RFC 9110 §6.6.1). */
+export function clockOf({ headers: { date = "" } }: Pick<OutboundAnswer, "headers">): { readonly clock?: number } {
+  const clock = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(date)
+    ? Date.parse(date)
+    : Number.NaN;
+  return Number.isNaN(clock) ? {} : { clock };
 }
 
 /** Statuses that pass by themselves (RFC 9110, RFC 6585, RFC 8470). */

@@ -12,8 +12,15 @@ import { logKey } from "../../../publication/log.ts";
 import { artifactKey } from "../../../publication/manifest.ts";
 import { jwsMediaType } from "../../../publication/sign.ts";
 import { digestField } from "../../../store/digest.ts";
-import type { Outgoing, Target, TargetWorld } from "../destination.ts";
-import { checkTaken, type Outbound, type OutboundCall, openOutbound } from "../outbound.ts";
+import type { Outgoing, Target, TargetWorld, Trial, Tried } from "../destination.ts";
+import {
+  checkTaken,
+  clockOf,
+  type Outbound,
+  type OutboundAnswer,
+  type OutboundCall,
+  openOutbound,
+} from "../outbound.ts";
 
 /** One file to be put. */
 interface OutgoingFile {
@@ -46,7 +53,28 @@ export async function httpsTarget({ url, auth, tls }: DestinationOf<"https">, wo
       }
       await putFile(place, signedFile(`${manifest.feed}/${logKey(manifest.sequence)}`, signed));
     },
+    try: (trial, signal) => tryFile({ outbound, base, signal }, trial),
     close: () => outbound.close(),
+  };
+}
+
+/** Puts a file and takes it away again; a server that takes files needn't let us delete any. */
+async function tryFile(place: Place, { name, text }: Trial): Promise<Tried> {
+  const body = Buffer.from(text);
+  const sha256 = createHash("sha256").update(body).digest("hex");
+  const answer = await putFile(place, {
+    name,
+    bytes: body.length,
+    sha256,
+    mediaType: "text/plain; charset=utf-8",
+    body,
+  });
+  const url = new URL(place.base + name);
+  const { status } = await place.outbound.call({ method: "DELETE", url, signal: place.signal });
+  const removed = (status >= 200 && status < 300) || status === 404;
+  return {
+    did: `It took ${name} (HTTP ${answer.status}), ${removed ? "and it was removed again." : "which stays: we may not delete there, and needn't."}`,
+    ...clockOf(answer),
   };
 }
 
@@ -86,7 +114,7 @@ const reopened = (open: () => Promise<AsyncIterable<Uint8Array>>): AsyncIterable
   },
 });
 
-async function putFile(place: Place, file: OutgoingFile): Promise<void> {
+async function putFile(place: Place, file: OutgoingFile): Promise<OutboundAnswer> {
   const { outbound, base, signal } = place;
   const url = new URL(base + file.name);
   const put = async () =>
@@ -100,6 +128,7 @@ async function putFile(place: Place, file: OutgoingFile): Promise<void> {
   let answer = await put();
   if (noFolder.has(answer.status) && (await makeFolders(place, file.name))) answer = await put();
   checkTaken(answer, url);
+  return answer;
 }
 
 /** How servers that don't make folders by themselves say so: RFC 4918 §9.7.1 has 409, others answer 404, nginx 500. */

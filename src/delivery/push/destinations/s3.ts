@@ -17,9 +17,9 @@ import { type Artifact, artifactKey } from "../../../publication/manifest.ts";
 import { jwsMediaType } from "../../../publication/sign.ts";
 import { openS3Place, type S3PlaceStore } from "../../../store/s3-place.ts";
 import { secretOf } from "../credentials.ts";
-import type { Outgoing, Target, TargetWorld } from "../destination.ts";
+import type { Outgoing, Target, TargetWorld, Trial } from "../destination.ts";
 import { fencedLookup } from "../fence.ts";
-import { checkPlace, isUntrusted } from "../outbound.ts";
+import { checkPlace, clockOf, isUntrusted, openOutbound } from "../outbound.ts";
 
 /** Milliseconds for a call, its tries included; what is sent has more time, by its size. */
 const deadlineMs = 60_000;
@@ -54,8 +54,40 @@ export async function s3Target(destination: DestinationOf<"s3">, world: TargetWo
       for (const artifact of outgoing.artifacts) await putUnlessThere(there, outgoing, artifact);
       await putSigned(there, `${manifest.feed}/${logKey(manifest.sequence)}`, signed);
     },
+    async try(trial, signal) {
+      const there = place.during(signal, (error) => refusedOrFailed(error, bucket));
+      return { did: await tryObject(there, trial), ...(await clockAt(destination, world, signal)) };
+    },
     close: () => place.close(),
   };
+}
+
+/** Puts an object, reads it back, and takes it away where we may. @returns what was done */
+async function tryObject(there: S3PlaceStore, { name, text }: Trial): Promise<string> {
+  await putSigned(there, name, Buffer.from(text));
+  const found = await there.get(name);
+  if (found === undefined || Buffer.compare(found, Buffer.from(text)) !== 0) {
+    throw new SpampotsError("delivery-failed", "A bucket doesn't have what it took.", { key: name });
+  }
+  const removed = await there.delete(name).then(
+    () => true,
+    () => false,
+  );
+  return `It took ${name} and gives it back; ${removed ? "it was removed again." : "it stays: we may not delete there, and needn't."}`;
+}
+
+/** The service's clock, by an answer to whoever asks, be it a refusal. */
+async function clockAt({ endpoint, region }: DestinationOf<"s3">, world: TargetWorld, signal: AbortSignal) {
+  const outbound = await openOutbound({ world });
+  try {
+    const url = new URL(endpoint ?? `https://s3.${region}.amazonaws.com`);
+    return clockOf(await outbound.call({ method: "HEAD", url, signal }));
+  } catch {
+    // What matters was shown by then.
+    return {};
+  } finally {
+    outbound.close();
+  }
 }
 
 /** None where our own principal is let in: the SDK's default chain knows it. */

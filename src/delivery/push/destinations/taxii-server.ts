@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { SpampotsError } from "../../../errors.ts";
 import { plain } from "../../../log.ts";
-import { checkTaken, type Outbound, type OutboundAnswer } from "../outbound.ts";
+import { checkTaken, clockOf, type Outbound, type OutboundAnswer } from "../outbound.ts";
 import { Bounds, envelope } from "./taxii-envelopes.ts";
 
 const mediaType = "application/taxii+json;version=2.1";
@@ -26,6 +26,7 @@ const status = z.object({
   successes: z.array(detail).optional(),
   failures: z.array(detail).optional(),
 });
+const collection = z.object({ can_read: z.boolean(), can_write: z.boolean() });
 const apiRoot = z.object({ max_content_length: z.int().min(1).optional() });
 const manifest = z.object({
   more: z.boolean().optional(),
@@ -62,6 +63,13 @@ export class TaxiiCollection {
     const answer = await this.#get(this.#apiRoot, signal);
     if (answer.status === 403 || answer.status === 404) return new Bounds();
     return new Bounds(this.#read(apiRoot, answer, this.#apiRoot).max_content_length);
+  }
+
+  /** What the server says of the collection itself (§5.2), and its clock. */
+  async look(signal: AbortSignal): Promise<{ canRead: boolean; canWrite: boolean; clock?: number }> {
+    const answer = await this.#get(this.#collection, signal);
+    const { can_read: canRead, can_write: canWrite } = this.#read(collection, answer, this.#collection);
+    return { canRead, canWrite, ...clockOf(answer) };
   }
 
   /**

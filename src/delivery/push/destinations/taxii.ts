@@ -10,7 +10,7 @@
  */
 import { SpampotsError } from "../../../errors.ts";
 import type { DestinationOf } from "../../../feed/destinations.ts";
-import type { Outgoing, PartlySent, RefusedObjects, Target, TargetWorld } from "../destination.ts";
+import type { Outgoing, PartlySent, RefusedObjects, Target, TargetWorld, Tried } from "../destination.ts";
 import { openOutbound } from "../outbound.ts";
 import { type Bounds, envelopesOf, halves } from "./taxii-envelopes.ts";
 import { refusedOf } from "./taxii-refused.ts";
@@ -38,7 +38,31 @@ export async function taxiiTarget({ url, auth, tls }: DestinationOf<"taxii">, wo
       await push.all(outgoing);
       return push.outcome();
     },
+    try: (_, signal) => lookAt(server, signal, url),
     close: () => outbound.close(),
+  };
+}
+
+/**
+ * Looks at the collection and the API root. Nothing is added: what was added may not be taken away again, and a machine
+ * would act on it.
+ */
+async function lookAt(server: TaxiiCollection, signal: AbortSignal, url: string): Promise<Tried> {
+  const { canRead, canWrite, ...clock } = await server.look(signal);
+  await server.bounds(signal);
+  if (!canWrite) {
+    throw new SpampotsError("delivery-refused", "A TAXII collection can't be written.", {
+      host: new URL(url).host,
+      reason: "can_write is false",
+      hint: "Ask the partner to let us write there, or for another collection.",
+    });
+  }
+  return {
+    did: "The collection says that we may write. Nothing was added to it.",
+    ...(canRead
+      ? {}
+      : { warning: "We may not read it: objects that it has already then look like refusals. Ask for can_read." }),
+    ...clock,
   };
 }
 
