@@ -4,12 +4,12 @@
  */
 import assert from "node:assert/strict";
 import { chmod, readFile, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { parse } from "csv-parse/sync";
 import { tellCommand } from "../../src/cli/alert-command.ts";
 import { answering, receiver } from "../delivery/push/receiving.ts";
+import { freePort } from "../free-port.ts";
 import type { Ending } from "../pipeline.ts";
 import { temporaryFolder } from "../publication/issuer.ts";
 import { captureTwoDays, openPushedSite } from "./pushed-site.ts";
@@ -238,15 +238,6 @@ test("an alert command that hangs is ended, with what it started; one that reads
   await tellCommand(["true"], { PATH: process.env.PATH })(message, signal);
   await assert.rejects(tellCommand(["/nowhere/alert"], {})(message, signal), /The alert command failed/);
 });
-
-/** A port that is free now. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  return typeof address === "object" && address !== null ? address.port : 0;
-}
 
 /** Values of a text of metrics by name and labels. */
 function samples(text: string): Map<string, number> {

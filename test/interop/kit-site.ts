@@ -9,9 +9,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { type SiteFolder, siteFolder, until } from "../cli/site-folder.ts";
+import { freePort } from "../free-port.ts";
 import type { Ending } from "../pipeline.ts";
 import { projectRoot } from "../source-files.ts";
-import { freePort } from "./nginx.ts";
 
 const run = promisify(execFile);
 

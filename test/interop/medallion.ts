@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { freePort } from "../free-port.ts";
 import type { MadeObject } from "../http/taxii-world.ts";
-import { freePort } from "./nginx.ts";
 
 const user = "cert-br";
 const password = "a-password-of-ours";

@@ -2,10 +2,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Certificate } from "../delivery/push/certificates.ts";
+import { freePort } from "../free-port.ts";
 
 export interface NginxOptions {
   readonly folder: string;
@@ -32,15 +33,6 @@ export interface Nginx {
   /** What it holds below that. */
   readonly held: string;
   requests(): Promise<readonly Logged[]>;
-}
-
-/** A port of loopback that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const { port } = server.address() as AddressInfo; // it listens on a port
-  await new Promise((done) => server.close(done));
-  return port;
 }
 
 /** Starts one; it ends with the test. */
