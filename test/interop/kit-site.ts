@@ -50,7 +50,7 @@ export async function openKitSite(t: Ending): Promise<KitSite> {
     assert.equal(code, 0, `${args.join(" ")}: ${stdout}${stderr}`);
     return stdout;
   };
-  await command("demo", "--data", root, "--messages-per-day", "300");
+  await command("demo", "--data", root, "--messages-per-day", "200");
   await command("keys", "new", "--tokens");
   const kits = join(root, "kits");
   await mkdir(kits);

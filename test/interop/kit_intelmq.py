@@ -34,7 +34,10 @@ def bot(entry, token):
     parameters = json.loads(json.dumps(entry["parameters"]).replace(PLACE, token))
     made = importlib.import_module(entry["module"]).BOT
     # The queues are this process's; which ones the bots would have is looked at below.
-    return made(entry["bot_id"], settings=parameters | {"logging_level": "ERROR"} | BotLibSettings)
+    opened = made(entry["bot_id"], settings=parameters | {"logging_level": "ERROR"} | BotLibSettings)
+    # Its statistics would wait for Redis, long, when it ends.
+    opened._Bot__stats_cache = None
+    return opened
 
 
 def collected(collector):
