@@ -166,7 +166,7 @@ const instant = (ms: number) => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 export const anySummary: fc.Arbitrary<Summary> = fc
   .record({
     simulated: fc.boolean(),
-    tlp: fc.constantFrom("CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED"),
+    tlp: fc.constantFrom<Summary["tlp"]>("CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED"),
     economies: fc.constantFrom<Summary["economies"]>("all", ["TW"], ["AU", "BR"]),
     compared: fc.boolean(),
     firstDay: fc.nat(6),

@@ -55,8 +55,8 @@ export function columnsSpec(chart: ColumnsChart, size: SheetSize, foot: string):
     texts: [
       ...panels.flatMap((panel) => [titleText(panel.title, panel.top), ...numberTexts(panel, step, centre)]),
       ...gapTexts(chart, panels, step, centre),
-      ...chart.columns.map(({ label }, column) => labelText(label, centre(column), labelTop + 12)),
-      ...chart.lines.flatMap((line, index) => lineTexts(line, linesTop + index * lineHeight, centre)),
+      ...labelTexts(chart, labelTop + 12, step, centre),
+      ...chart.lines.flatMap((line, index) => lineTexts(line, linesTop + index * lineHeight, step, centre)),
     ],
   });
 }
@@ -139,13 +139,25 @@ const baseline = (y: number): Mark => ({
 
 const titleText = (text: string, top: number): PlacedText => ({ x: 0, y: top + 13, text, weight: "bold" });
 
-const labelText = (text: readonly string[], x: number, y: number): PlacedText => ({
-  x,
-  y,
-  text,
-  align: "center",
-  size: smallType,
-});
+/** Every column, or every second, third … counted from the last, where their texts have no room side by side. */
+function roomy(texts: readonly (readonly string[])[], size: number, step: number): (column: number) => boolean {
+  const widest = Math.max(0, ...texts.flat().map((text) => textWidth(text, size)));
+  const every = Math.max(1, Math.ceil((widest + 4) / step));
+  return (column) => (texts.length - 1 - column) % every === 0;
+}
+
+function labelTexts(
+  { columns }: ColumnsChart,
+  y: number,
+  step: number,
+  centre: (column: number) => number,
+): PlacedText[] {
+  const labels = columns.map(({ label }) => label);
+  const wanted = roomy(labels, smallType, step);
+  return labels.flatMap((text, column): PlacedText[] =>
+    wanted(column) ? [{ x: centre(column), y, text, align: "center", size: smallType }] : [],
+  );
+}
 
 /** Numbers over the columns: all of them where they have room, or else the first, the last and the largest. */
 function numberTexts(
@@ -195,17 +207,16 @@ function gapTexts(
 function lineTexts(
   { title, texts }: ColumnsChart["lines"][number],
   top: number,
+  step: number,
   centre: (column: number) => number,
 ): PlacedText[] {
-  return [
-    { x: 0, y: top + 12, text: title, weight: "bold" },
-    ...texts.map(({ text, tone = "ink" as const }, column) => ({
-      x: centre(column),
-      y: top + 30,
-      text,
-      tone,
-      align: "center" as const,
-      size: typeSize,
-    })),
-  ];
+  const wanted = roomy(
+    texts.map(({ text }) => [text]),
+    typeSize,
+    step,
+  );
+  const line = texts.flatMap(({ text, tone = "ink" }, column): PlacedText[] =>
+    wanted(column) ? [{ x: centre(column), y: top + 30, text, tone, align: "center", size: typeSize }] : [],
+  );
+  return [{ x: 0, y: top + 12, text: title, weight: "bold" }, ...line];
 }

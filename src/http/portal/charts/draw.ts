@@ -26,7 +26,7 @@ const refuse = () => Promise.reject(new Error("A chart names nothing outside its
 const nothing: Loader = { options: {}, load: refuse, sanitize: refuse, http: refuse, file: refuse } as Loader; // its own methods have overloads
 
 /**
- * The chart on both sheets, as SVG elements of classes `chart wide` and `chart narrow`; the stylesheet shows one of them.
+ * The chart on both sheets, as SVG elements of classes `chart-wide` and `chart-narrow`; the stylesheet shows one of them.
  */
 export async function drawn(chart: Chart, caption: Caption): Promise<Readonly<Record<SheetSize, string>>> {
   const [wide, narrow] = await Promise.all(sheetSizes.map((size) => sheetOf(chart, size, caption)));
@@ -40,7 +40,7 @@ async function sheetOf(chart: Chart, size: SheetSize, caption: Caption): Promise
   const { width, height } = spec;
   const id = `${caption.id}-${size}`;
   return (
-    `<svg xmlns="http://www.w3.org/2000/svg" class="chart ${size}" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-labelledby="${id}-title" aria-describedby="${id}-desc">` +
+    `<svg xmlns="http://www.w3.org/2000/svg" class="chart chart-${size}" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-labelledby="${id}-title" aria-describedby="${id}-desc">` +
     `<title id="${id}-title">${escaped(caption.title)}</title><desc id="${id}-desc">${escaped(caption.description)}</desc>${marks}`
   );
 }

@@ -6,14 +6,15 @@
  */
 import { leastSources } from "../../../feed/summary-sql.ts";
 import type { Figure, Summary } from "../../../publication/summary.ts";
-import type { PageFigure } from "./chart.ts";
+import type { PageFigure, RowsChart } from "./chart.ts";
 import { daysFigure } from "./days-figure.ts";
-import { comparedColumns, drawnNote, headOf, leads, rankChart } from "./ranks.ts";
+import { comparedColumns, finding, headOf, noted, rankChart } from "./ranks.ts";
 import { sourceFigures } from "./source-figures.ts";
 import { tableOf } from "./table.ts";
-import { counted, defanged, languageName, number, roomyNumber, shown } from "./words.ts";
+import { texts } from "./texts.ts";
+import { defanged, languageName, roomyNumber, sentenceCase, shown } from "./words.ts";
 
-const nothing = "Nothing was seen.";
+type Domain = Summary["target_domains"][number];
 
 /** Every figure, also where nothing was seen. */
 export function summaryFigures(summary: Summary): PageFigure[] {
@@ -31,64 +32,59 @@ export function summaryFigures(summary: Summary): PageFigure[] {
 /** The totals, which have no unit in common: a table alone. */
 function totalsFigure(summary: Summary): PageFigure {
   const { totals, crossing } = summary;
-  const rows: readonly (readonly [string, string, Figure])[] = [
-    ["captures", "messages", totals.captures],
-    ["recipients", "potential recipients", totals.recipients],
-    ["connections", "connections", totals.connections],
-    ["sources", "source addresses", totals.sources],
-    ["asns", "autonomous systems", totals.asns],
-    ["economies", "source economies", totals.economies],
-    ["crossing_known", "messages with known source and target economy", crossing.known],
-    ["crossing_differing", "… of which the two differ", crossing.differing],
-  ];
-  const { captures, recipients, sources } = totals;
-  const seen = `${counted(captures.now, "message")} for ${counted(recipients.now, "potential recipient")}, from ${counted(sources.now, "address", "addresses")}.`;
+  const { rows } = texts.totals;
+  type Total = Figure & { readonly name: string; readonly label: string };
+  const total = (name: keyof typeof rows, figure: Figure): Total => ({ name, label: rows[name], ...figure });
+  const { captures, recipients, connections, sources, asns, economies } = totals;
   return {
     id: "totals",
-    title: "The period in numbers",
-    finding: captures.now === 0 ? "No message that concerns you was captured." : seen,
+    title: texts.totals.title,
+    finding:
+      captures.now === 0 ? texts.totals.nothing : texts.totals.finding(captures.now, recipients.now, sources.now),
     table: tableOf(
-      rows.map(([name, label, figure]) => ({ name, label, ...figure })),
       [
-        { name: "figure", label: "figure", value: ({ name }) => name, text: ({ label }) => label },
-        ...comparedColumns<Figure & { readonly name: string; readonly label: string }>(summary),
+        total("captures", captures),
+        total("recipients", recipients),
+        total("connections", connections),
+        total("sources", sources),
+        total("asns", asns),
+        total("economies", economies),
+        total("crossing_known", crossing.known),
+        total("crossing_differing", crossing.differing),
+      ],
+      [
+        { name: "figure", label: texts.totals.figure, value: ({ name }) => name, text: ({ label }) => label },
+        ...comparedColumns<Total>(summary),
       ],
     ),
   };
 }
 
-/** Names as people know them; others are shown as they are. */
-const serviceNames: Readonly<Record<string, string>> = {
-  socks4: "SOCKS4 proxy",
-  socks4a: "SOCKS4a proxy",
-  socks5: "SOCKS5 proxy",
-  http: "HTTP proxy",
-  smtp: "SMTP relay",
-};
-
-const serviceName = (service: string) =>
-  Object.hasOwn(serviceNames, service) ? (serviceNames[service] ?? "") : shown(service);
+const serviceName = (service: string) => texts.services.names.get(service) ?? shown(service);
 
 function servicesFigure(summary: Summary): PageFigure {
-  const { services, totals } = summary;
+  const { services } = summary;
   type Service = (typeof services)[number];
-  const label = ({ service, abused_port }: Service) => `${serviceName(service)}, port ${abused_port}`;
-  const first = services.find(({ now }) => now > 0);
-  const note = drawnNote(services);
+  const label = ({ service, abused_port }: Service) => texts.services.of(serviceName(service), abused_port);
   return {
     id: "services",
-    title: "Messages by abused service and port of the honeypot",
-    finding: first ? leads(summary, label(first), first, totals.captures.now) : nothing,
-    ...(note === undefined ? {} : { note }),
+    title: texts.services.title,
+    finding: finding(summary, services, label),
+    ...noted(services),
     ...(services.length === 0 ? {} : { chart: rankChart(summary, services, label) }),
     table: tableOf(services, [
       {
         name: "service",
-        label: "service",
+        label: texts.services.service,
         value: ({ service }) => service,
         text: ({ service }) => serviceName(service),
       },
-      { name: "abused_port", label: "port", value: (row) => row.abused_port, text: (row) => String(row.abused_port) },
+      {
+        name: "abused_port",
+        label: texts.services.port,
+        value: (row) => row.abused_port,
+        text: (row) => String(row.abused_port),
+      },
       ...comparedColumns<Service>(summary),
     ]),
   };
@@ -97,82 +93,78 @@ function servicesFigure(summary: Summary): PageFigure {
 function requestsFigure(summary: Summary): PageFigure {
   const { requests } = summary;
   type Asked = (typeof requests)[number];
-  const label = ({ request_type, result }: Asked) =>
-    `${shown(request_type)}: ${result === "" ? "no answer" : shown(result)}`;
+  const label = ({ request_type, result }: Asked) => texts.requests.of(shown(request_type), shown(result));
   const total = requests.reduce((sum, { now }) => sum + now, 0);
   const first = requests.find(({ now }) => now > 0);
-  const note = drawnNote(requests);
   return {
     id: "requests",
-    title: "What clients asked of the honeypots, and what they were answered",
-    finding: first ? `${counted(total, "request")}; ${number(first.now)} of them ${label(first)}.` : nothing,
-    ...(note === undefined ? {} : { note }),
-    ...(requests.length === 0 ? {} : { chart: rankChart(summary, requests, label, "requests") }),
+    title: texts.requests.title,
+    finding: first ? texts.requests.finding(total, first.now, label(first)) : texts.nothing,
+    ...noted(requests),
+    ...(requests.length === 0 ? {} : { chart: rankChart(summary, requests, label, texts.requests.requests) }),
     table: tableOf(requests, [
       {
         name: "request_type",
-        label: "request",
+        label: texts.requests.request,
         value: (row) => row.request_type,
         text: (row) => shown(row.request_type),
       },
-      { name: "result", label: "answer", value: ({ result }) => result, text: ({ result }) => shown(result) },
+      { name: "result", label: texts.requests.answer, value: ({ result }) => result, text: (row) => shown(row.result) },
       ...comparedColumns<Asked>(summary),
     ]),
   };
 }
 
-function domainsFigure({ target_domains: domains, period }: Summary): PageFigure {
+function domainsFigure({ target_domains: domains }: Summary): PageFigure {
   const [first] = domains;
-  const note = drawnNote(domains);
+  const { messages, recipients, sources } = texts.columns;
   return {
     id: "target-domains",
-    title: "Your domains that messages were meant for",
+    title: texts.domains.title,
     finding: first
-      ? `${defanged(first.domain)}: ${counted(first.captures, "message")} from ${counted(first.sources, "address", "addresses")}.`
-      : `No domain of yours was named by ${leastSources} sources or more.`,
-    ...(note === undefined ? {} : { note }),
-    ...(domains.length === 0
-      ? {}
-      : {
-          chart: {
-            kind: "rows",
-            legend: [{ tone: "now", text: period.id, as: "bar" }],
-            heads: ["addresses", "messages"],
-            rows: headOf(domains).map((entry) => ({
-              label: defanged(entry.domain),
-              bars: [{ tone: "now", from: 0, to: entry.captures }],
-              cells: [{ text: roomyNumber(entry.sources), tone: "quiet" }, { text: roomyNumber(entry.captures) }],
-            })),
-          },
-        }),
+      ? texts.domains.finding(defanged(first.domain), first.captures, first.sources)
+      : texts.domains.none(leastSources),
+    ...noted(domains),
+    ...(domains.length === 0 ? {} : { chart: domainsChart(domains) }),
     table: tableOf(domains, [
-      { name: "domain", label: "domain", value: ({ domain }) => domain, text: ({ domain }) => defanged(domain) },
-      { name: "captures", label: "messages", value: ({ captures }) => captures },
-      { name: "recipients", label: "potential recipients", value: ({ recipients }) => recipients },
-      { name: "sources", label: "source addresses", value: ({ sources }) => sources },
+      {
+        name: "domain",
+        label: texts.domains.domain,
+        value: ({ domain }) => domain,
+        text: ({ domain }) => defanged(domain),
+      },
+      { name: "captures", label: messages, value: ({ captures }) => captures },
+      { name: "recipients", label: recipients, value: (row) => row.recipients },
+      { name: "sources", label: sources, value: (row) => row.sources },
     ]),
   };
 }
 
+const domainsChart = (domains: readonly Domain[]): RowsChart => ({
+  kind: "rows",
+  legend: [],
+  heads: [texts.domains.addresses, texts.columns.messages],
+  rows: headOf(domains).map(({ domain, captures, sources }) => ({
+    label: defanged(domain),
+    bars: [{ tone: "now", from: 0, to: captures }],
+    cells: [{ text: roomyNumber(sources), tone: "quiet" }, { text: roomyNumber(captures) }],
+  })),
+});
+
 function languagesFigure(summary: Summary): PageFigure {
-  const { languages, totals } = summary;
+  const { languages } = summary;
   type Language = (typeof languages)[number];
-  const first = languages.find(({ now }) => now > 0);
-  const note = drawnNote(languages);
+  const name = ({ language }: Language) => sentenceCase(languageName(language));
   return {
     id: "languages",
-    title: "Messages by language",
-    finding: first ? leads(summary, sentenceCase(languageName(first.language)), first, totals.captures.now) : nothing,
-    ...(note === undefined ? {} : { note }),
-    ...(languages.length === 0
-      ? {}
-      : { chart: rankChart(summary, languages, ({ language }) => sentenceCase(languageName(language))) }),
+    title: texts.languages.title,
+    finding: finding(summary, languages, name),
+    ...noted(languages),
+    ...(languages.length === 0 ? {} : { chart: rankChart(summary, languages, name) }),
     table: tableOf(languages, [
-      { name: "language", label: "code", value: ({ language }) => language, text: ({ language }) => shown(language) },
-      { name: "language_name", label: "language", value: ({ language }) => languageName(language) },
+      { name: "language", label: texts.columns.code, value: (row) => row.language, text: (row) => shown(row.language) },
+      { name: "language_name", label: texts.languages.language, value: name },
       ...comparedColumns<Language>(summary),
     ]),
   };
 }
-
-const sentenceCase = (text: string) => text.slice(0, 1).toUpperCase() + text.slice(1);

@@ -2,16 +2,19 @@
 import type { Summary } from "../../../publication/summary.ts";
 import type { ChartRow, RowsChart, Tone } from "./chart.ts";
 import type { Column } from "./table.ts";
-import { type Compared, change, number, roomyNumber, share } from "./words.ts";
+import { texts } from "./texts.ts";
+import { type Compared, change, roomyNumber, share } from "./words.ts";
 
 /** Rows that are drawn; the table has them all. */
 const drawnRows = 10;
 
 export const headOf = <Row>(rows: readonly Row[]): readonly Row[] => rows.slice(0, drawnRows);
 
-/** `first 10 of 20`, for figures that draw fewer rows than their table has. */
-export const drawnNote = (rows: readonly unknown[]): string | undefined =>
-  rows.length > drawnRows ? `The chart shows the first ${drawnRows}; the table has ${rows.length}.` : undefined;
+/** Notes of a figure, the last one on rows that the chart leaves out; nothing where there are none. */
+export function noted(rows: readonly unknown[], ...notes: readonly string[]): { readonly note?: string } {
+  const all = rows.length > drawnRows ? [...notes, texts.drawn(drawnRows, rows.length)] : notes;
+  return all.length === 0 ? {} : { note: all.join(" ") };
+}
 
 const toneOfChange = ({ now, before }: Compared): Tone => (now > before ? "up" : now < before ? "down" : "quiet");
 
@@ -20,13 +23,18 @@ export function rankChart<Row extends Compared>(
   { period, before }: Summary,
   rows: readonly Row[],
   label: (row: Row) => string,
-  unit = "messages",
+  unit: string = texts.columns.messages,
 ): RowsChart {
-  const legend = [{ tone: "now", text: period.id, as: "bar" }] as const;
   return {
     kind: "rows",
-    legend: before === null ? legend : [...legend, { tone: "before", text: before.id, as: "tick" }],
-    heads: before === null ? [unit] : [unit, "change"],
+    legend:
+      before === null
+        ? []
+        : [
+            { tone: "now", text: period.id, as: "bar" },
+            { tone: "before", text: before.id, as: "tick" },
+          ],
+    heads: before === null ? [unit] : [unit, texts.columns.change],
     rows: headOf(rows).map((row): ChartRow => {
       const bar = { label: label(row), bars: [{ tone: "now" as const, from: 0, to: row.now }] };
       const count = { text: roomyNumber(row.now) };
@@ -38,32 +46,35 @@ export function rankChart<Row extends Compared>(
 
 /** Columns of now, before and the change. */
 export function comparedColumns<Row extends Compared>({ period, before }: Summary): Column<Row>[] {
-  const now: Column<Row> = { name: "now", label: period.id, value: (row) => row.now };
   // The CSV has the summary's members whatever they are; on the page, a period that wasn't covered is no 0.
-  const uncovered = before === null ? { text: () => "–" } : {};
+  const uncovered = before === null ? { text: () => texts.none } : {};
   return [
-    now,
-    { name: "before", label: before?.id ?? "before", value: (row) => row.before, ...uncovered },
+    { name: "now", label: period.id, value: (row) => row.now },
+    { name: "before", label: before?.id ?? texts.columns.before, value: (row) => row.before, ...uncovered },
     {
       name: "change_percent",
-      label: "change",
+      label: texts.columns.change,
       value: (row) => row.change_percent,
-      text: (row) => (before === null ? "–" : change(row)),
+      text: (row) => (before === null ? texts.none : change(row)),
     },
   ];
 }
 
-/** `, up 12 % on 2026-W45`; nothing where there is nothing to compare with. */
-export function against({ before }: Summary, compared: Compared): string {
-  const percent = compared.change_percent;
+function against({ before }: Summary, { now, change_percent: percent }: Compared): string {
   if (before === null) return "";
-  if (percent === null) return compared.now > 0 ? `, new since ${before.id}` : "";
-  if (percent === 0) return `, as in ${before.id}`;
-  return `, ${percent > 0 ? "up" : "down"} ${number(Math.abs(percent))} % on ${before.id}`;
+  if (percent === null) return now > 0 ? texts.leads.new(before.id) : "";
+  if (percent === 0) return texts.leads.same(before.id);
+  return percent > 0 ? texts.leads.up(percent, before.id) : texts.leads.down(-percent, before.id);
 }
 
-/** `X: 73 % of messages (48,211), up 12 % on 2026-W45.` */
-export function leads(summary: Summary, name: string, row: Compared, whole: number): string {
-  const part = whole >= row.now ? `${share(row.now, whole)} of messages (${number(row.now)})` : number(row.now);
-  return `${name}: ${part}${against(summary, row)}.`;
+/** What the first row that was seen in this period says, of all messages; `name` as it stands in a sentence. */
+export function finding<Row extends Compared>(
+  summary: Summary,
+  rows: readonly Row[],
+  name: (row: Row) => string,
+): string {
+  const first = rows.find(({ now }) => now > 0);
+  if (first === undefined) return texts.nothing;
+  const part = share(first.now, summary.totals.captures.now);
+  return texts.leads.of(name(first), part, first.now, against(summary, first));
 }

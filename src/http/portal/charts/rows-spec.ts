@@ -33,9 +33,10 @@ interface Places {
   readonly labelWidth: number;
 }
 
-function placesOf({ heads }: RowsChart, size: SheetSize): Places {
+function placesOf({ heads, legend }: RowsChart, size: SheetSize): Places {
   const width = sheetWidth[size];
-  const top = 46;
+  // Without a legend, the heads stand on its line.
+  const top = legend.length === 0 ? 24 : 46;
   if (size === "narrow") {
     const column = heads.length > 2 ? 54 : 68;
     const labelWidth = width - heads.length * column - 4;
@@ -43,7 +44,7 @@ function placesOf({ heads }: RowsChart, size: SheetSize): Places {
   }
   const column = 82;
   const right = width - heads.length * column - 8;
-  return { width, left: 230, right, column, top, step: 27, barTop: 6, barHeight: 15, baseline: 18, labelWidth: 218 };
+  return { width, left: 250, right, column, top, step: 27, barTop: 6, barHeight: 15, baseline: 18, labelWidth: 240 };
 }
 
 /** The specification of a chart. `foot` stands below it. */

@@ -15,12 +15,12 @@ export const figureStyles = `
 .figure h3{margin:0 0 .2rem;font-size:1.15rem;line-height:1.3;overflow-wrap:anywhere}
 .figure>p{margin:0 0 .9rem;color:var(--chart-quiet)}
 .chart{display:block;width:100%;height:auto;font-variant-numeric:tabular-nums}
-.chart.narrow{display:none;max-width:${sheetWidth.narrow * 1.3}px}
+.chart-narrow{display:none;max-width:${sheetWidth.narrow * 1.3}px}
 .figure table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 .figure th,.figure td{padding:.25rem .75rem .25rem 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--chart-rule);overflow-wrap:anywhere}
 .figure .n{text-align:right;white-space:nowrap}
 .figure .scroll{overflow-x:auto}
 .figure nav,.figure summary{color:var(--chart-quiet)}
 .changes li{margin:.35rem 0;overflow-wrap:anywhere}
-@media screen and (max-width:44rem){.chart.wide{display:none}.chart.narrow{display:block}}
+@media screen and (max-width:44rem){.chart-wide{display:none}.chart-narrow{display:block}}
 `;

@@ -5,6 +5,7 @@
  * @see UAX #9 (bidirectional text), UAX #11 (wide characters)
  */
 import { plain } from "../../../log.ts";
+import { language } from "../texts.ts";
 
 /** Combining marks on one letter: more would be stacked over the lines above and below. */
 const stackedMarks = /(\p{M}{2})\p{M}+/gu;
@@ -68,8 +69,8 @@ export function fitted(text: string, width: number, size: number): string {
   return `${kept.join("").trimEnd()}…`;
 }
 
-const grouped = new Intl.NumberFormat("en-US", { maximumFractionDigits: 1 });
-const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 3 });
+const grouped = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
+const compact = new Intl.NumberFormat(language, { notation: "compact", maximumSignificantDigits: 3 });
 
 /** `48,211` */
 export const number = (value: number): string => grouped.format(value);
@@ -108,8 +109,8 @@ export function change({ now, before, change_percent: percent }: Compared): stri
   return percent > 0 ? `+${number(percent)} %` : percent < 0 ? `−${number(-percent)} %` : "0 %";
 }
 
-const economyNames = new Intl.DisplayNames("en", { type: "region", fallback: "none" });
-const languageNames = new Intl.DisplayNames("en", { type: "language", fallback: "none" });
+const economyNames = new Intl.DisplayNames(language, { type: "region", fallback: "none" });
+const languageNames = new Intl.DisplayNames(language, { type: "language", fallback: "none" });
 
 /** `Taiwan` of `TW`; the code where it has no name. */
 export function economyName(code: string): string {
@@ -134,3 +135,9 @@ const weekdays = new Intl.DateTimeFormat("en-GB", {
 export function dayName(day: string): string {
   return weekdays.format(new Date(`${day}T00:00:00Z`)).replace(",", "");
 }
+
+/** `Unknown` of `unknown`. */
+export const sentenceCase = (text: string): string => {
+  const [first = "", ...rest] = text;
+  return first.toUpperCase() + rest.join("");
+};
