@@ -12,7 +12,7 @@ import {
   toneOf,
   typeSize,
 } from "./sheet.ts";
-import { roomyNumber, shortNumber, textWidth } from "./words.ts";
+import { number, shortestNumber, shortNumber, textWidth } from "./words.ts";
 
 /** Heights in px: titles of panels and lines, numbers over columns, columns of the first panel and of others. */
 const titleHeight = 24;
@@ -40,7 +40,8 @@ export function columnsSpec(chart: ColumnsChart, size: SheetSize, foot: string):
   const labelTop = (panels.at(-1)?.bottom ?? 0) + 6;
   const labelLines = Math.max(...chart.columns.map(({ label }) => label.length));
   const linesTop = labelTop + 15 * labelLines + 12;
-  const step = sheetWidth[size] / Math.max(1, chart.columns.length);
+  const width = sheetWidth[size];
+  const step = width / Math.max(1, chart.columns.length);
   const centre = (column: number) => (column + 0.5) * step;
   return specOf({
     size,
@@ -52,14 +53,22 @@ export function columnsSpec(chart: ColumnsChart, size: SheetSize, foot: string):
       gapMark(labelTop - 4),
       ...panels.flatMap(({ bottom }, index) => [columnMark(index, bottom), baseline(bottom)]),
     ],
-    texts: [
+    texts: within(width, [
       ...panels.flatMap((panel) => [titleText(panel.title, panel.top), ...numberTexts(panel, step, centre)]),
       ...gapTexts(chart, panels, step, centre),
       ...labelTexts(chart, labelTop + 12, step, centre),
       ...chart.lines.flatMap((line, index) => lineTexts(line, linesTop + index * lineHeight, step, centre)),
-    ],
+    ]),
   });
 }
+
+/** Texts that would leave the sheet, moved back onto it. */
+const within = (width: number, texts: readonly PlacedText[]): PlacedText[] =>
+  texts.map((text) => {
+    if (text.align !== "center") return text;
+    const half = Math.max(...[text.text].flat().map((line) => textWidth(line, text.size ?? typeSize))) / 2;
+    return { ...text, x: Math.min(Math.max(text.x, half), width - half) };
+  });
 
 function placed({ panels }: ColumnsChart): PlacedPanel[] {
   let top = 0;
@@ -166,8 +175,8 @@ function numberTexts(
   centre: (column: number) => number,
 ): PlacedText[] {
   const fits = (write: (value: number) => string) =>
-    values.every((value) => value === null || textWidth(write(value), smallType) <= step - 4);
-  const write = fits(roomyNumber) ? roomyNumber : shortNumber;
+    values.every((value) => value === null || textWidth(write(value), smallType) <= step - 2);
+  const write = [number, shortNumber].find(fits) ?? shortestNumber;
   const most = largest(values);
   const full = bottom - top - titleHeight - numberHeight;
   const wanted = fits(write) ? values.map((_, column) => column) : told(values);

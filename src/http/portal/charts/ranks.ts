@@ -39,7 +39,8 @@ export function rankChart<Row extends Compared>(
       const bar = { label: label(row), bars: [{ tone: "now" as const, from: 0, to: row.now }] };
       const count = { text: roomyNumber(row.now) };
       if (before === null) return { ...bar, cells: [count] };
-      return { ...bar, tick: row.before, cells: [count, { text: change(row), tone: toneOfChange(row) }] };
+      const cells = [count, { text: change(row), tone: toneOfChange(row) }];
+      return row.before === 0 ? { ...bar, cells } : { ...bar, tick: row.before, cells };
     }),
   };
 }

@@ -17,12 +17,12 @@ import { fitted, textWidth } from "./words.ts";
 
 /** Places on a sheet, in px. */
 interface Places {
-  readonly width: number;
+  readonly narrow: boolean;
   /** Of the bars. */
   readonly left: number;
   readonly right: number;
-  /** Of a column of numbers. */
-  readonly column: number;
+  /** Right ends of the columns of numbers. */
+  readonly columns: readonly number[];
   /** Where rows begin, and how far one is from the next. */
   readonly top: number;
   readonly step: number;
@@ -33,18 +33,52 @@ interface Places {
   readonly labelWidth: number;
 }
 
-function placesOf({ heads, legend }: RowsChart, size: SheetSize): Places {
-  const width = sheetWidth[size];
-  // Without a legend, the heads stand on its line.
-  const top = legend.length === 0 ? 24 : 46;
-  if (size === "narrow") {
-    const column = heads.length > 2 ? 54 : 68;
-    const labelWidth = width - heads.length * column - 4;
-    return { width, left: 0, right: width, column, top, step: 42, barTop: 19, barHeight: 13, baseline: 14, labelWidth };
+/** Free width in front of a column of numbers. */
+const gutter = 14;
+
+/** Right ends of the columns of numbers, each as wide as what stands in it; the last at the sheet's. */
+function columnsOf({ heads, rows }: RowsChart, width: number): { readonly ends: number[]; readonly left: number } {
+  let left = width;
+  const ends = heads.map(() => 0);
+  for (let column = heads.length - 1; column >= 0; column -= 1) {
+    ends[column] = left;
+    const cells = rows.map(({ cells }) => textWidth(cells[column]?.text ?? "", typeSize));
+    left -= Math.max(textWidth(heads[column] ?? "", smallType), ...cells) + gutter;
   }
-  const column = 82;
-  const right = width - heads.length * column - 8;
-  return { width, left: 250, right, column, top, step: 27, barTop: 6, barHeight: 15, baseline: 18, labelWidth: 240 };
+  return { ends, left };
+}
+
+function placesOf(chart: RowsChart, size: SheetSize): Places {
+  const width = sheetWidth[size];
+  const { ends: columns, left: right } = columnsOf(chart, width);
+  if (size === "narrow") {
+    // Without a legend, the heads stand on its line; a narrow sheet has no room for both.
+    const top = chart.legend.length === 0 ? 24 : 46;
+    return {
+      narrow: true,
+      left: 1,
+      right: width - 1,
+      columns,
+      top,
+      step: 42,
+      barTop: 19,
+      barHeight: 13,
+      baseline: 14,
+      labelWidth: right,
+    };
+  }
+  return {
+    narrow: false,
+    left: 250,
+    right: right - 6,
+    columns,
+    top: 28,
+    step: 27,
+    barTop: 6,
+    barHeight: 15,
+    baseline: 18,
+    labelWidth: 236,
+  };
 }
 
 /** The specification of a chart. `foot` stands below it. */
@@ -63,11 +97,12 @@ export function rowsSpec(chart: RowsChart, size: SheetSize, foot: string): Spec 
       { name: "row", type: "band", domain: chart.rows.map((_, row) => row), range: [top, height] },
     ],
     data: [
+      { name: "rows", values: chart.rows.map((_, row) => ({ row })) },
       { name: "bars", values: chart.rows.flatMap(barsOf) },
       { name: "ticks", values: chart.rows.flatMap(({ tick }, row) => (tick === undefined ? [] : [{ row, tick }])) },
       { name: "keys", values: keysOf(chart) },
     ],
-    marks: [barMarks(places), ...lineMarks(places, height), ...keyMarks],
+    marks: [barMarks(places), ...lineMarks(places), ...keyMarks],
     texts: [
       ...legendTexts(chart),
       ...headTexts(chart, places),
@@ -103,12 +138,19 @@ const barMarks = ({ barTop, barHeight }: Places): Mark => ({
   },
 });
 
-/** The line that bars begin at, and those across them. */
-const lineMarks = ({ top, barTop, barHeight }: Places, bottom: number): Mark[] => [
+/** The line that bars begin at, and those across them. On the narrow sheet names stand between the bars. */
+const lineMarks = ({ step, barTop, barHeight, narrow }: Places): Mark[] => [
   {
-    type: "rule",
+    type: "rect",
+    from: { data: "rows" },
     encode: {
-      enter: { x: { scale: "x", value: 0 }, y: constant(top), y2: constant(bottom), stroke: toneOf("rule") },
+      enter: {
+        x: { scale: "x", value: 0, offset: -0.5 },
+        width: constant(1),
+        y: { scale: "row", field: "row", offset: narrow ? barTop - 3 : 0 },
+        height: constant(narrow ? barHeight + 6 : step),
+        fill: toneOf("rule"),
+      },
     },
   },
   {
@@ -158,10 +200,10 @@ const keyMarks: readonly Mark[] = [
 const legendTexts = (chart: RowsChart): PlacedText[] =>
   keysOf(chart).map((key, index) => ({ x: key.text, y: 14, text: chart.legend[index]?.text ?? "", size: smallType }));
 
-const headTexts = ({ heads }: RowsChart, { width, column, top }: Places): PlacedText[] =>
+const headTexts = ({ heads }: RowsChart, { columns, top }: Places): PlacedText[] =>
   heads.map((text, index) => ({
-    x: width - (heads.length - 1 - index) * column,
-    y: top - 8,
+    x: columns[index] ?? 0,
+    y: top - 10,
     text,
     align: "right",
     size: smallType,
@@ -169,12 +211,12 @@ const headTexts = ({ heads }: RowsChart, { width, column, top }: Places): Placed
   }));
 
 function rowTexts({ label, cells }: ChartRow, index: number, places: Places): PlacedText[] {
-  const { width, column, top, step, baseline, labelWidth } = places;
+  const { columns, top, step, baseline, labelWidth } = places;
   const y = top + index * step + baseline;
   return [
     { x: 0, y, text: fitted(label, labelWidth, typeSize) },
     ...cells.map(({ text, tone = "ink" as const }, cell) => ({
-      x: width - (cells.length - 1 - cell) * column,
+      x: columns[cell] ?? 0,
       y,
       text,
       tone,

@@ -10,7 +10,7 @@ const colours = (which: 0 | 1): string =>
 export const figureStyles = `
 :root{${colours(0)}}
 @media (prefers-color-scheme:dark){:root{${colours(1)}}}
-@media print{:root{${colours(0)}}}
+@media print{:root{color-scheme:light;${colours(0)}}.figure .csv,.figure details:not([open]){display:none}}
 .figure{max-width:${sheetWidth.wide}px;margin:2.5rem 0;break-inside:avoid}
 .figure h3{margin:0 0 .2rem;font-size:1.15rem;line-height:1.3;overflow-wrap:anywhere}
 .figure>p{margin:0 0 .9rem;color:var(--chart-quiet)}

@@ -2,7 +2,7 @@
  * Every sentence of the figures, in the portal's language: another language is another object of this type. What stands in
  * the place of an argument is a number or name as `words.ts` writes it.
  */
-import { type Compared, counted, number } from "./words.ts";
+import { type Compared, counted, number, rate } from "./words.ts";
 
 const messages = (count: number) => counted(count, "message");
 const addresses = (count: number) => counted(count, "address", "addresses");
@@ -11,8 +11,7 @@ export const texts = {
   none: "–",
   nothing: "Nothing was seen.",
   drawn: (drawn: number, all: number) => `The chart shows the first ${drawn}; the table has ${all}.`,
-  foot: (tlp: string, period: string, simulated: boolean) =>
-    `TLP:${tlp} · ${period}${simulated ? " · SIMULATED: none of this happened" : ""}`,
+  foot: (tlp: string, period: string, simulated: boolean) => `TLP:${tlp} · ${period}${simulated ? " · SIMULATED" : ""}`,
   figures: "In figures",
   table: "Table",
   csv: "CSV",
@@ -170,14 +169,14 @@ export const texts = {
       `${period} is the only period that was seen whole: there is nothing to compare it with yet.`,
     unseen: (period: string) =>
       `${period} was not seen whole, or not all covered by your MoU: it can't be compared with the periods before it.`,
-    same: (period: string, rate: number, periods: number) =>
-      `${period} had ${number(rate)} messages per sensor hour, as the ${counted(periods, "period")} before it had on average.`,
-    cleaner: (period: string, rate: number, percent: number, periods: number) =>
-      `Cleaner: ${period} had ${number(rate)} messages per sensor hour, ${number(percent)} % less than the average of the ${counted(periods, "comparable period")} before it.`,
-    dirtier: (period: string, rate: number, percent: number, periods: number) =>
-      `Not cleaner: ${period} had ${number(rate)} messages per sensor hour, ${number(percent)} % more than the average of the ${counted(periods, "comparable period")} before it.`,
-    risen: (period: string, rate: number, periods: number) =>
-      `Not cleaner: ${period} had ${number(rate)} messages per sensor hour, where the ${counted(periods, "comparable period")} before it had none.`,
+    same: (period: string, now: number, periods: number) =>
+      `As before: ${period} had ${rate(now)} messages per sensor hour, about as the ${counted(periods, "comparable period")} before it had on average.`,
+    cleaner: (period: string, now: number, percent: number, periods: number) =>
+      `Cleaner: ${period} had ${rate(now)} messages per sensor hour, ${number(percent)} % less than the average of the ${counted(periods, "comparable period")} before it.`,
+    dirtier: (period: string, now: number, percent: number, periods: number) =>
+      `Not cleaner: ${period} had ${rate(now)} messages per sensor hour, ${number(percent)} % more than the average of the ${counted(periods, "comparable period")} before it.`,
+    risen: (period: string, now: number, periods: number) =>
+      `Not cleaner: ${period} had ${rate(now)} messages per sensor hour, where the ${counted(periods, "comparable period")} before it had none.`,
     note: "What is hollow was seen in part: for less than 95 % of sensor hours, or not all covered by your MoU. Messages per sensor hour allow for missing hours, not for how well a sensor is placed.",
     different:
       "Periods of other economies, or of simulated captures beside real ones, are hollow too, and not in the average.",

@@ -7,7 +7,7 @@ import type { ColumnsChart, PageFigure } from "./chart.ts";
 import { capturesPerSensorHour, coveragePercent, seenWhole } from "./comparability.ts";
 import { type CellValue, type Column, tableOf } from "./table.ts";
 import { texts } from "./texts.ts";
-import { dayName, number, shortNumber } from "./words.ts";
+import { dayName, number, rate as rateText } from "./words.ts";
 
 /** One period of a trend: its summary, or why there is none. */
 export type TrendPeriod = { readonly id: string } & (
@@ -23,6 +23,9 @@ const sameQuestion = (one: Summary, other: Summary) =>
   one.feed === other.feed &&
   one.simulated === other.simulated &&
   JSON.stringify(one.economies) === JSON.stringify(other.economies);
+
+/** A difference of this percentage or less says nothing. */
+const noise = 5;
 
 type State = "whole" | "part" | "different";
 
@@ -63,7 +66,7 @@ function findingOf(periods: readonly TrendPeriod[], newest: Summary): string {
   const percent = average === 0 ? 0 : Math.round((rate / average - 1) * 100);
   const { id } = newest.period;
   if (average === 0 && rate > 0) return texts.trend.risen(id, rate, rates.length);
-  if (percent === 0) return texts.trend.same(id, rate, rates.length);
+  if (Math.abs(percent) <= noise) return texts.trend.same(id, rate, rates.length);
   return percent < 0
     ? texts.trend.cleaner(id, rate, -percent, rates.length)
     : texts.trend.dirtier(id, rate, percent, rates.length);
@@ -98,13 +101,13 @@ function chartOf(periods: readonly TrendPeriod[], newest: Summary): ColumnsChart
     lines: [
       {
         title: texts.trend.coverage,
-        texts: summaries.map((summary) => quiet(summary === undefined ? "" : number(coveragePercent(summary)))),
+        texts: summaries.map((summary) => quiet(summary === undefined ? texts.none : number(coveragePercent(summary)))),
       },
       {
         title: texts.trend.rate,
         texts: summaries.map((summary) => {
           const rate = summary === undefined ? null : capturesPerSensorHour(summary);
-          return rate === null ? quiet(texts.none) : { text: shortNumber(rate) };
+          return rate === null ? quiet(texts.none) : { text: rateText(rate) };
         }),
       },
     ],

@@ -10,6 +10,9 @@ import { language } from "../texts.ts";
 /** Combining marks on one letter: more would be stacked over the lines above and below. */
 const stackedMarks = /(\p{M}{2})\p{M}+/gu;
 
+/** What no XML may hold. */
+const noCharacters = /\p{Noncharacter_Code_Point}/gu;
+
 /** Letters that are read from the right: beside a number, they would change its place in a sentence. */
 const readFromTheRight = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe\u{10800}-\u{10fff}\u{1e800}-\u{1eeff}]/u;
 
@@ -18,7 +21,7 @@ const longestName = 120;
 
 /** Others' text as one harmless line of text: it still has to be escaped. */
 export function shown(text: string): string {
-  const line = plain(text).replace(stackedMarks, "$1").trim();
+  const line = plain(text).replace(noCharacters, "\ufffd").replace(stackedMarks, "$1").trim();
   const characters = [...line];
   return characters.length > longestName ? `${characters.slice(0, longestName - 1).join("")}…` : line;
 }
@@ -34,7 +37,7 @@ export function systemInSentence(asn: number, name: string): string {
   return clean === "" || readFromTheRight.test(clean) ? `AS${asn}` : `AS${asn} (${fitted(clean, 40, 1)})`;
 }
 
-/** Rough width of a character, of a font of size 1: sans-serif fonts differ, and none is measured here. */
+/** Rough width of a character, of a font of size 1: sans-serif fonts differ, and none is measured here. Rather too wide. */
 function widthOf(character: string): number {
   if (/\p{M}/u.test(character)) return 0;
   if (
@@ -44,9 +47,9 @@ function widthOf(character: string): number {
   ) {
     return 1;
   }
-  if (/[MW@%…—]/.test(character)) return 0.9;
-  if (/[A-Z\ufffd]/.test(character)) return 0.7;
-  return /[iljft.,:;'|()[\]! ]/.test(character) ? 0.34 : 0.57;
+  if (/[MW@%…—]/.test(character)) return 0.98;
+  if (/[A-Z\ufffd]/.test(character)) return 0.72;
+  return /[iljft.,:;'|()[\]! ]/.test(character) ? 0.37 : 0.63;
 }
 
 /** Rough width of a text in a sans-serif font of `size`, in the same unit. */
@@ -71,6 +74,7 @@ export function fitted(text: string, width: number, size: number): string {
 
 const grouped = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
 const compact = new Intl.NumberFormat(language, { notation: "compact", maximumSignificantDigits: 3 });
+const shortest = new Intl.NumberFormat(language, { notation: "compact", maximumSignificantDigits: 2 });
 
 /** `48,211` */
 export const number = (value: number): string => grouped.format(value);
@@ -82,6 +86,13 @@ export const roomyNumber = (value: number): string =>
 /** `48.2K` */
 export const shortNumber = (value: number): string =>
   Math.abs(value) < 10_000 ? number(value) : compact.format(value);
+
+/** `48K` */
+export const shortestNumber = (value: number): string =>
+  Math.abs(value) < 1000 ? number(value) : shortest.format(value);
+
+/** `3.5`, `3,504`: a rate, with a decimal where it is small. */
+export const rate = (value: number): string => number(value < 100 ? value : Math.round(value));
 
 /** `1 message`, `12 messages` */
 export const counted = (value: number, one: string, many = `${one}s`): string =>

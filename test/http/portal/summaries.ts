@@ -1,10 +1,10 @@
 /** Summaries for the tests of the portal's figures: one as a large economy would see it, and any that can be. */
 import fc from "fast-check";
-import type { Figure, Summary } from "../../src/publication/summary.ts";
+import type { Figure, Summary } from "../../../src/publication/summary.ts";
 
 /** As `publication/summary.ts` counts it. */
 export function figure(now: number, before: number): Figure {
-  return { now, before, change_percent: before === 0 ? null : Math.round(((now - before) * 100) / before) };
+  return { now, before, change_percent: before === 0 ? null : Math.round(((now - before) * 100) / before) + 0 };
 }
 
 const systems: readonly (readonly [number, string, string, number, number, number, number, number])[] = [
