@@ -7,6 +7,7 @@ import { type TestContext, test } from "node:test";
 import { parse } from "csv-parse/sync";
 import fc from "fast-check";
 import type { Page } from "playwright-core";
+import { z } from "zod";
 import { drawn } from "../../src/http/portal/charts/draw.ts";
 import { summaryFigures } from "../../src/http/portal/charts/figures.ts";
 import { openTokenKeys } from "../../src/partner/token-keys.ts";
@@ -73,27 +74,44 @@ test("charts, tables and CSV of a publication say what its signed summary says",
   );
 });
 
+const inkOfDays = `getComputedStyle(
+  [...document.querySelectorAll("#days svg")].find((svg) => svg.getBoundingClientRect().width > 0).querySelector("text"),
+).fill`;
+
 test("one sheet of a chart is seen, in the colours of the light, the dark or the paper", async (t) => {
   const served = await openServed(t);
   await publishSummary(served, largeSummary);
   const page = await signedIn(t, served);
   await page.goto(`${served.url}/portal/feeds/summary/latest/figures`);
-  const ink = () =>
-    page
-      .locator("#days svg:visible text")
-      .first()
-      .evaluate((text) => getComputedStyle(text).fill);
+  const ink = () => page.evaluate(inkOfDays);
   const seen = () => page.locator("#days svg:visible").getAttribute("class");
   assert.deepEqual([await seen(), await ink()], ["chart chart-wide", "rgb(27, 29, 33)"]);
   await page.emulateMedia({ colorScheme: "dark" });
   assert.equal(await ink(), "rgb(232, 234, 237)");
   await page.setViewportSize({ width: 360, height: 700 });
   assert.equal(await seen(), "chart chart-narrow");
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  const overflow = Number(await page.evaluate("document.documentElement.scrollWidth - window.innerWidth"));
   assert.ok(overflow <= 0, "nothing stands beyond a telephone's edge");
   await page.emulateMedia({ colorScheme: "dark", media: "print" });
   assert.deepEqual([await seen(), await ink()], ["chart chart-wide", "rgb(27, 29, 33)"]);
 });
+
+/** What the page says of texts that stand beyond their chart, or on another text. */
+const clashingTexts = `[...document.querySelectorAll("svg")]
+  .filter((svg) => svg.getBoundingClientRect().width > 0)
+  .flatMap((svg) => {
+    const sheet = svg.getBoundingClientRect();
+    const boxes = [...svg.querySelectorAll("text")]
+      .map((text) => ({ text: text.textContent, box: text.getBoundingClientRect() }))
+      .filter(({ text }) => text !== "");
+    const beyond = boxes.filter(({ box }) => box.left < sheet.left - 2 || box.right > sheet.right + 2);
+    const clash = (one, other) =>
+      Math.min(one.right, other.right) - Math.max(one.left, other.left) > 1 &&
+      Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top) > 4;
+    const over = boxes.flatMap(({ text, box }, index) =>
+      boxes.slice(index + 1).filter((other) => clash(box, other.box)).map((other) => text + " | " + other.text));
+    return [...beyond.map(({ text }) => text), ...over];
+  })`;
 
 test("no text of a chart stands beyond its sheet, or on another one", async (t) => {
   const served = await openServed(t);
@@ -103,28 +121,7 @@ test("no text of a chart stands beyond its sheet, or on another one", async (t) 
     for (const width of [900, 360]) {
       await page.setViewportSize({ width, height: 900 });
       await page.goto(served.url + path);
-      const clashes = await page.evaluate(() =>
-        [...document.querySelectorAll("svg")]
-          .filter((svg) => svg.getBoundingClientRect().width > 0)
-          .flatMap((svg) => {
-            const sheet = svg.getBoundingClientRect();
-            const boxes = [...svg.querySelectorAll("text")]
-              .map((text) => ({ text: text.textContent ?? "", box: text.getBoundingClientRect() }))
-              .filter(({ text }) => text !== "");
-            const beyond = boxes.filter(({ box }) => box.left < sheet.left - 2 || box.right > sheet.right + 2);
-            const over = boxes.flatMap((one, index) =>
-              boxes
-                .slice(index + 1)
-                .filter(
-                  ({ box }) =>
-                    Math.min(one.box.right, box.right) - Math.max(one.box.left, box.left) > 1 &&
-                    Math.min(one.box.bottom, box.bottom) - Math.max(one.box.top, box.top) > 4,
-                )
-                .map((other) => `${one.text} | ${other.text}`),
-            );
-            return [...beyond.map(({ text }) => text), ...over];
-          }),
-      );
+      const clashes = await page.evaluate(clashingTexts);
       assert.deepEqual(clashes, [], `${path} at ${width}`);
     }
   }
@@ -140,6 +137,13 @@ const payloads = [
   "https://evil.example/",
   "<a href=https://evil.example>here</a>",
 ];
+
+const whatIsThere = `({
+  hit: "hit" in window,
+  strange: document.querySelectorAll("main script, main img, main style, svg a, svg image, svg foreignObject, [onload], [onerror], main [style]").length,
+  hosts: [...document.querySelectorAll("main a")].map((link) => new URL(link.href).host),
+  text: document.body.textContent,
+})`;
 
 test("names that spammers and registries wrote stay names", async (t) => {
   const served = await openServed(t);
@@ -157,15 +161,10 @@ test("names that spammers and registries wrote stay names", async (t) => {
   });
   const page = await signedIn(t, served);
   await page.goto(`${served.url}/portal/feeds/summary/latest/figures`);
-  const found = await page.evaluate(() => ({
-    hit: Reflect.get(window, "hit"),
-    strange: document.querySelectorAll(
-      "main script, main img, main style, svg a, svg image, svg foreignObject, [onload], [onerror], main [style]",
-    ).length,
-    hosts: [...document.querySelectorAll("main a")].map((link) => new URL((link as HTMLAnchorElement).href).host), // anchors are
-    text: document.body.textContent ?? "",
-  }));
-  assert.equal(found.hit, undefined);
+  const found = z
+    .object({ hit: z.boolean(), strange: z.int(), hosts: z.array(z.string()), text: z.string() })
+    .parse(await page.evaluate(whatIsThere));
+  assert.equal(found.hit, false);
   assert.equal(found.strange, 0);
   assert.deepEqual([...new Set(found.hosts)], [new URL(served.url).host]);
   assert.doesNotMatch(found.text, /[\p{Cf}]/u);
@@ -184,11 +183,7 @@ test("an XML parser takes every chart, whatever names hold", async (t) => {
   }
   assert.ok(charts.length > 100);
   const broken = await page.evaluate(
-    (texts) =>
-      texts.filter(
-        (text) => new DOMParser().parseFromString(text, "image/svg+xml").querySelector("parsererror") !== null,
-      ),
-    charts,
+    `(${JSON.stringify(charts)}).filter((text) => new DOMParser().parseFromString(text, "image/svg+xml").querySelector("parsererror"))`,
   );
   assert.deepEqual(broken, []);
 });
@@ -209,9 +204,9 @@ test("periods side by side: the newest of each, those withdrawn and those missin
   });
   served.setNow(served.now() + 5000);
   await page.goto(`${served.url}/portal/trend`);
-  const rows = await page
-    .locator("tbody tr")
-    .evaluateAll((all) => all.map((row) => [...row.querySelectorAll("td")].map((cell) => cell.textContent)));
+  const rows = await Promise.all(
+    (await page.locator("tbody tr").all()).map((row) => row.locator("td").allTextContents()),
+  );
   assert.deepEqual(
     rows.map((row) => [row[0], row[1], row.at(-1)]),
     [
@@ -228,7 +223,9 @@ test("periods side by side: the newest of each, those withdrawn and those missin
 
 test("what isn't the caller's own isn't there, and what isn't as it was signed isn't shown", async (t) => {
   const served = await openServed(t);
-  const manifest = await publishSummary(served, largeSummary);
+  const { totals } = largeSummary;
+  const own = { ...largeSummary, totals: { ...totals, captures: figure(7_654_321, 1) } };
+  const manifest = await publishSummary(served, own);
   const stranger = await signedIn(t, served, "ncc");
   const base = `${served.url}/portal/feeds`;
   for (const path of [
@@ -242,15 +239,15 @@ test("what isn't the caller's own isn't there, and what isn't as it was signed i
   assert.equal(await statusOf(stranger, `${served.url}/portal/trend/summary.csv`), 404);
 
   const page = await signedIn(t, served);
-  for (const path of ["summary/1/figures/nope.csv", "summary/0/figures", "summary/1/figures/days.json"])
-    assert.equal(await statusOf(page, `${base}/${path}`), 404, path);
-
   const [artifact] = manifest.artifacts;
   assert.ok(artifact);
   const path = join(served.root, feedPrefix("twcert", "summary"), artifactKey(artifact));
   const whole = await readFile(path, "utf8");
-  await writeFile(path, whole.replace("5812440", "5812441"));
+  await writeFile(path, whole.replace("7654321", "7654322"));
   assert.equal(await statusOf(page, `${base}/summary/1/figures`), 500);
-  assert.doesNotMatch((await page.locator("body").textContent()) ?? "", /581244/);
+  assert.doesNotMatch((await page.locator("body").textContent()) ?? "", /765432|7,654/);
   assert.equal(await statusOf(page, `${served.url}/portal/trend`), 500);
+  await writeFile(path, whole);
+  for (const path of ["summary/1/figures/nope.csv", "summary/0/figures", "summary/1/figures/days.json"])
+    assert.equal(await statusOf(page, `${base}/${path}`), 404, path);
 });
