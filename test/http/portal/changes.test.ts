@@ -37,6 +37,8 @@ test("where the honeypots saw less, that comes first, and shares stand for count
     "So the counts of the two periods can't be compared. Shares of each period's messages can:",
     "AS3462 (Data Communication Business Group) rose from 41 % of messages to 50 %.",
   ]);
+  const reversed = { ...largeSummary, ...coverage(840, 1680), source_asns: largeSummary.source_asns.toReversed() };
+  assert.deepEqual(whatChanged(reversed), told, "the largest change first, whatever the order of the rank");
   assert.ok(told.every((sentence) => !/Messages (rose|fell)|can be compared\.$|is new|is gone/.test(sentence)));
 });
 
