@@ -37,6 +37,7 @@ const reserved = [
   { what: /^@aws-sdk\//, only: ["store/s3"], why: "the kind of store is known to one file" },
   { what: /^(hono|@hono\/.*)$/, only: ["http/"], why: "only the doors speak HTTP" },
   { what: /^node:sqlite$/, only: ["delivery/collection/"], why: "what is derived is known to a few files" },
+  { what: /^vega/, only: ["http/portal/charts/draw"], why: "charts are drawn in one place, and loaded only there" },
   { what: /^node-cron$/, only: ["delivery/"], why: "only the runner ticks" },
   { what: /^commander$/, only: ["cli"], why: "only the command reads arguments" },
   {
@@ -147,6 +148,13 @@ test("what reaches out of the program is imported only where it belongs", () => 
     .filter(({ path }) => !fits(path, callers))
     .flatMap((file) => linesWith(file, /(?<![.\w])fetch\(/));
   assert.deepEqual(calls, []);
+});
+
+test("what draws charts is loaded when the first one is drawn", () => {
+  const atStart = sources
+    .filter(({ stripped }) => /^import\b[^"']*\bfrom "vega/m.test(stripped))
+    .map(({ path }) => path);
+  assert.deepEqual(atStart, []);
 });
 
 test("the clock is an argument", () => {

@@ -21,6 +21,7 @@ import { scriptRoutes } from "./portal/scripts.ts";
 import { endSession, sessionCaller } from "./portal/session.ts";
 import { signInRoutes } from "./portal/sign-in.ts";
 import { portalStyle } from "./portal/style.ts";
+import { summaryRoutes } from "./portal/summary-pages.ts";
 import { texts } from "./portal/texts.ts";
 import { failureOf, logFailure } from "./problem.ts";
 import { type HttpEnv, notFound } from "./route.ts";
@@ -89,6 +90,7 @@ export function portalRoutes(app: Hono<HttpEnv>, world: HttpWorld): void {
     if (caller === undefined) throw notFound();
     return pageResponse(issuer, await homePage(caller, clock()));
   });
+  summaryRoutes(portal, world);
   portal.all("/portal/*", () => failurePage(issuer, 404, texts.nothing));
   app.route("/", portal);
 }

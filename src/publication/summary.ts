@@ -9,7 +9,7 @@ import { dayId, previousPeriod, secondsInstant } from "../feed/period.ts";
 import { answerCells, type SummaryQuestion, summarySql } from "../feed/summary-sql.ts";
 import { coverageOf } from "../lake/coverage.ts";
 import { touches } from "../lake/records.ts";
-import { type Cell, dayMs } from "../model.ts";
+import { type Cell, dayMs, type Tlp } from "../model.ts";
 import type { Rendered } from "./compose.ts";
 import { fileStem, type RenderedArtifact } from "./render.ts";
 import type { SliceJob, SliceWorld } from "./slices.ts";
@@ -28,7 +28,7 @@ export interface Summary {
   readonly feed: string;
   readonly title: string;
   readonly simulated: boolean;
-  readonly tlp: string;
+  readonly tlp: Tlp;
   readonly economies: "all" | readonly string[];
   readonly period: { readonly id: string; readonly start: string; readonly end: string };
   readonly covers: { readonly from: string; readonly to: string };

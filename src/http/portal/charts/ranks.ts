@@ -1,0 +1,81 @@
+/** What figures of ranks share: bars with the period before across them, columns of the table, sentences on the first. Pure. */
+import type { Summary } from "../../../publication/summary.ts";
+import type { ChartRow, RowsChart, Tone } from "./chart.ts";
+import type { Column } from "./table.ts";
+import { texts } from "./texts.ts";
+import { type Compared, change, roomyNumber, share } from "./words.ts";
+
+/** Rows that are drawn; the table has them all. */
+const drawnRows = 10;
+
+export const headOf = <Row>(rows: readonly Row[]): readonly Row[] => rows.slice(0, drawnRows);
+
+/** Notes of a figure, the last one on rows that the chart leaves out; nothing where there are none. */
+export function noted(rows: readonly unknown[], ...notes: readonly string[]): { readonly note?: string } {
+  const all = rows.length > drawnRows ? [...notes, texts.drawn(drawnRows, rows.length)] : notes;
+  return all.length === 0 ? {} : { note: all.join(" ") };
+}
+
+const toneOfChange = ({ now, before }: Compared): Tone => (now > before ? "up" : now < before ? "down" : "quiet");
+
+/** A rank of messages. Where the MoU did not cover the period before, nothing is said of it. */
+export function rankChart<Row extends Compared>(
+  { period, before }: Summary,
+  rows: readonly Row[],
+  label: (row: Row) => string,
+  unit: string = texts.columns.messages,
+): RowsChart {
+  return {
+    kind: "rows",
+    legend:
+      before === null
+        ? []
+        : [
+            { tone: "now", text: period.id, as: "bar" },
+            { tone: "before", text: before.id, as: "tick" },
+          ],
+    heads: before === null ? [unit] : [unit, texts.columns.change],
+    rows: headOf(rows).map((row): ChartRow => {
+      const bar = { label: label(row), bars: [{ tone: "now" as const, from: 0, to: row.now }] };
+      const count = { text: roomyNumber(row.now) };
+      if (before === null) return { ...bar, cells: [count] };
+      const cells = [count, { text: change(row), tone: toneOfChange(row) }];
+      return row.before === 0 ? { ...bar, cells } : { ...bar, tick: row.before, cells };
+    }),
+  };
+}
+
+/** Columns of now, before and the change. */
+export function comparedColumns<Row extends Compared>({ period, before }: Summary): Column<Row>[] {
+  // The CSV has the summary's members whatever they are; on the page, a period that wasn't covered is no 0.
+  const uncovered = before === null ? { text: () => texts.none } : {};
+  return [
+    { name: "now", label: period.id, value: (row) => row.now },
+    { name: "before", label: before?.id ?? texts.columns.before, value: (row) => row.before, ...uncovered },
+    {
+      name: "change_percent",
+      label: texts.columns.change,
+      value: (row) => row.change_percent,
+      text: (row) => (before === null ? texts.none : change(row)),
+    },
+  ];
+}
+
+function against({ before }: Summary, { now, change_percent: percent }: Compared): string {
+  if (before === null) return "";
+  if (percent === null) return now > 0 ? texts.leads.new(before.id) : "";
+  if (percent === 0) return texts.leads.same(before.id);
+  return percent > 0 ? texts.leads.up(percent, before.id) : texts.leads.down(-percent, before.id);
+}
+
+/** What the first row that was seen in this period says, of all messages; `name` as it stands in a sentence. */
+export function finding<Row extends Compared>(
+  summary: Summary,
+  rows: readonly Row[],
+  name: (row: Row) => string,
+): string {
+  const first = rows.find(({ now }) => now > 0);
+  if (first === undefined) return texts.nothing;
+  const part = share(first.now, summary.totals.captures.now);
+  return texts.leads.of(name(first), part, first.now, against(summary, first));
+}

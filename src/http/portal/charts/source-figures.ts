@@ -1,0 +1,181 @@
+/** Where messages came from: autonomous systems, their source addresses, economies, and the ranks of single sources. Pure. */
+import type { Summary } from "../../../publication/summary.ts";
+import type { ChartRow, PageFigure, RowsChart } from "./chart.ts";
+import { comparedColumns, finding, headOf, noted, rankChart } from "./ranks.ts";
+import { type Column, tableOf } from "./table.ts";
+import { texts } from "./texts.ts";
+import { economyName, number, roomyNumber, share, shown, systemInSentence } from "./words.ts";
+
+type System = Summary["source_asns"][number];
+type Source = Summary["top_sources"][number];
+
+export function sourceFigures(summary: Summary): PageFigure[] {
+  return [systemsFigure(summary), turnoverFigure(summary), economiesFigure(summary), ranksFigure(summary)];
+}
+
+/** The economy of a network: its code in the CSV, its name on the page. */
+const economyColumn: Column<{ readonly economy: string }> = {
+  name: "economy",
+  label: texts.columns.economy,
+  value: ({ economy }) => economy,
+  text: ({ economy }) => economyName(economy),
+};
+
+const nameColumn: Column<{ readonly as_name: string }> = {
+  name: "as_name",
+  label: texts.columns.name,
+  value: ({ as_name }) => as_name,
+  text: ({ as_name }) => shown(as_name),
+};
+
+const systemColumns: readonly Column<System>[] = [
+  { name: "asn", label: texts.systems.as, value: ({ asn }) => asn, text: ({ asn }) => `AS${asn}` },
+  nameColumn,
+  economyColumn,
+];
+
+const systemLabel = ({ asn, as_name }: System) => `AS${asn} ${shown(as_name)}`.trimEnd();
+
+function systemsFigure(summary: Summary): PageFigure {
+  const { source_asns: systems } = summary;
+  return {
+    id: "source-asns",
+    title: texts.systems.title,
+    finding: finding(summary, systems, ({ asn, as_name }) => systemInSentence(asn, as_name)),
+    ...noted(systems),
+    ...(systems.length === 0 ? {} : { chart: rankChart(summary, systems, systemLabel) }),
+    table: tableOf(systems, [...systemColumns, ...comparedColumns<System>(summary)]),
+  };
+}
+
+/** Source addresses of this period alone, of both, and of the one before alone. */
+function turnoverFigure(summary: Summary): PageFigure {
+  const { source_asns: systems, before } = summary;
+  const uncovered = before === null ? { text: () => texts.none } : {};
+  return {
+    id: "source-turnover",
+    title: texts.turnover.title,
+    finding: turnoverFinding(summary),
+    ...noted(systems),
+    ...(systems.length === 0 ? {} : { chart: turnoverChart(summary) }),
+    table: tableOf(systems, [
+      ...systemColumns,
+      { name: "sources", label: texts.columns.sources, value: (system) => system.sources },
+      {
+        name: "persistent_sources",
+        label: texts.turnover.stayed,
+        value: (system) => system.persistent_sources,
+        ...uncovered,
+      },
+      { name: "new_sources", label: texts.turnover.fresh, value: (system) => system.new_sources, ...uncovered },
+      { name: "gone_sources", label: texts.turnover.gone, value: (system) => system.gone_sources, ...uncovered },
+    ]),
+  };
+}
+
+function turnoverFinding({ source_asns: systems, before }: Summary): string {
+  if (systems.length === 0) return texts.nothing;
+  const total = (member: "sources" | "new_sources" | "persistent_sources" | "gone_sources") =>
+    systems.reduce((sum, system) => sum + system[member], 0);
+  if (before === null) return texts.turnover.alone(total("sources"));
+  const [fresh, stayed, gone] = [total("new_sources"), total("persistent_sources"), total("gone_sources")];
+  return texts.turnover.finding(total("sources"), fresh, stayed, gone, before.id);
+}
+
+function turnoverChart({ source_asns: systems, before }: Summary): RowsChart {
+  const rows = headOf(systems);
+  if (before === null) {
+    return { kind: "rows", legend: [], heads: [texts.turnover.addresses], rows: rows.map(sourcesRow) };
+  }
+  const { gone, stayed, fresh } = texts.turnover;
+  return {
+    kind: "rows",
+    legend: [
+      { tone: "gone", text: gone, as: "hollow" },
+      { tone: "now", text: stayed, as: "bar" },
+      { tone: "fresh", text: fresh, as: "bar" },
+    ],
+    heads: [gone, stayed, fresh],
+    rows: rows.map(turnoverRow),
+  };
+}
+
+const sourcesRow = (system: System): ChartRow => ({
+  label: systemLabel(system),
+  bars: [{ tone: "now", from: 0, to: system.sources }],
+  cells: [{ text: roomyNumber(system.sources) }],
+});
+
+/** What is gone stands left of the line, what is there right of it. */
+const turnoverRow = (system: System): ChartRow => ({
+  label: systemLabel(system),
+  bars: [
+    { tone: "gone", from: -system.gone_sources, to: 0, hollow: true },
+    { tone: "now", from: 0, to: system.persistent_sources },
+    { tone: "fresh", from: system.persistent_sources, to: system.persistent_sources + system.new_sources },
+  ],
+  cells: [
+    { text: roomyNumber(system.gone_sources), tone: "gone" },
+    { text: roomyNumber(system.persistent_sources), tone: "now" },
+    { text: roomyNumber(system.new_sources), tone: "fresh" },
+  ],
+});
+
+function economiesFigure(summary: Summary): PageFigure {
+  const { source_economies: economies } = summary;
+  type Economy = (typeof economies)[number];
+  const name = ({ economy }: Economy) => economyName(economy);
+  return {
+    id: "source-economies",
+    title: texts.economies.title,
+    finding: finding(summary, economies, name),
+    ...noted(economies),
+    ...(economies.length === 0 ? {} : { chart: rankChart(summary, economies, name) }),
+    table: tableOf(economies, [
+      { name: "economy", label: texts.columns.code, value: (row) => row.economy, text: (row) => shown(row.economy) },
+      { name: "economy_name", label: texts.columns.economy, value: name },
+      ...comparedColumns<Economy>(summary),
+    ]),
+  };
+}
+
+const sourceLabel = ({ rank, asn, as_name }: Source) =>
+  `${rank}. ${asn === null ? texts.systems.unknown : `AS${asn} ${shown(as_name)}`}`.trimEnd();
+
+function ranksFigure({ top_sources: sources, totals }: Summary): PageFigure {
+  const sum = sources.reduce((total, { captures }) => total + captures, 0);
+  const { messages, recipients } = texts.columns;
+  return {
+    id: "top-sources",
+    title: texts.sources.title,
+    finding:
+      sources.length === 0 ? texts.nothing : texts.sources.finding(sources.length, share(sum, totals.captures.now)),
+    ...noted(sources, texts.sources.note),
+    ...(sources.length === 0 ? {} : { chart: ranksChart(sources) }),
+    table: tableOf(sources, [
+      { name: "rank", label: texts.sources.rank, value: ({ rank }) => rank },
+      {
+        name: "asn",
+        label: texts.systems.as,
+        value: ({ asn }) => asn,
+        text: ({ asn }) => (asn === null ? texts.systems.unknown : `AS${asn}`),
+      },
+      nameColumn,
+      economyColumn,
+      { name: "captures", label: messages, value: ({ captures }) => captures },
+      { name: "recipients", label: recipients, value: (row) => row.recipients },
+      { name: "days", label: texts.sources.days, value: ({ days }) => days },
+    ]),
+  };
+}
+
+const ranksChart = (sources: readonly Source[]): RowsChart => ({
+  kind: "rows",
+  legend: [],
+  heads: [texts.sources.days, texts.columns.messages],
+  rows: headOf(sources).map((source) => ({
+    label: sourceLabel(source),
+    bars: [{ tone: "now", from: 0, to: source.captures }],
+    cells: [{ text: number(source.days), tone: "quiet" }, { text: roomyNumber(source.captures) }],
+  })),
+});
