@@ -256,5 +256,21 @@ test("a machine is told as JSON, and a form that isn't one of ours is refused wi
       });
       assert.equal(answer.status, status, `${path} ${type}`);
     }
+    // Too long, and its length isn't said before.
+    const pieces = new ReadableStream({
+      start(controller) {
+        for (let piece = 0; piece < 20; piece += 1)
+          controller.enqueue(new TextEncoder().encode(`link=${"x".repeat(1000)}&`));
+        controller.close();
+      },
+    });
+    const type = "application/x-www-form-urlencoded";
+    const init = {
+      method: "POST",
+      body: pieces,
+      duplex: "half",
+      headers: { origin: served.url, "content-type": type },
+    };
+    assert.equal((await ask(`${served.url}${path}`, init as RequestInit)).status, 413); // `duplex` is missing in the type
   }
 });

@@ -8,7 +8,7 @@ import { fingerprintOf } from "../../src/partner/fingerprint.ts";
 import { decide, listRequests } from "../../src/partner/request.ts";
 import { openServed, type Served } from "../http/served.ts";
 import { openBrowser } from "./browser.ts";
-import { linkFor, recordOf } from "./visit.ts";
+import { keyFile, linkFor, recordOf } from "./visit.ts";
 
 /** Makes and saves a key on the page of an invitation; gives its file. */
 async function makeKey(page: Page, served: Served): Promise<string> {
@@ -40,7 +40,8 @@ test("the key is made in the page and saved before its public half is sent; the 
   const jwk = JSON.parse(await readFile(file, "utf8"));
   const other = join(served.config, "other.jwk");
   await writeFile(other, JSON.stringify({ ...jwk, d: `A${jwk.d.slice(1)}` }));
-  for (const wrong of [other, join(served.config, "partners.yaml")]) {
+  const older = await keyFile(served, served.keysOf.twcert, "twcert");
+  for (const wrong of [other, join(served.config, "partners.yaml"), older]) {
     await page.getByLabel("Choose the file that you just saved").setInputFiles(wrong);
     await page.getByText("This is another file").first().waitFor();
     assert.match(await status(page), /another file/);
