@@ -19,6 +19,7 @@ import { maxFormBytes } from "./portal/forms.ts";
 import { joinRoutes } from "./portal/join.ts";
 import { pageResponse } from "./portal/layout.ts";
 import { operatorSignInRoutes } from "./portal/operator-sign-in.ts";
+import { operatorRoutes } from "./portal/operator/routes.ts";
 import { partnerRoutes } from "./portal/pages.ts";
 import { scriptRoutes } from "./portal/scripts.ts";
 import { endSession, sessionCaller, sessionPartner } from "./portal/session.ts";
@@ -77,6 +78,7 @@ export function portalRoutes(app: Hono<HttpEnv>, world: HttpWorld): void {
   signInRoutes(portal, world);
   joinRoutes(portal, world);
   operatorSignInRoutes(portal, world);
+  operatorRoutes(portal, world);
   portal.post("/portal/sign-out", async (context) => {
     await endSession(context, world);
     return context.redirect("/portal/sign-in", 303);

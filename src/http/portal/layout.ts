@@ -25,6 +25,8 @@ export interface Page {
   readonly title: string;
   /** Who is signed in, by its name. */
   readonly who?: string;
+  /** Where signing out is asked for; a partner's by default. */
+  readonly signOut?: string;
   /** Pages that one can go to from anywhere. */
   readonly nav?: readonly Place[];
   /** Where this page stands, from the first page on, without itself. */
@@ -37,7 +39,7 @@ export interface Page {
 
 /** A page as an answer that nobody keeps. */
 export async function pageResponse(issuer: string, page: Page): Promise<Response> {
-  const { title, who, nav = [], path = [], main, scripts = [], status = 200 } = page;
+  const { title, who, signOut = "/portal/sign-out", nav = [], path = [], main, scripts = [], status = 200 } = page;
   const document = await html`<!doctype html>
 <html lang="${language}">
 <head>
@@ -49,7 +51,7 @@ ${scripts.map((name) => html`<script type="module" src="/portal/${name}"></scrip
 </head>
 <body>
 <a class="skip" href="#main">${texts.skip}</a>
-<header><p class="issuer"><a href="/portal">${texts.portal(issuer)}</a></p>${navigation(nav)}${who === undefined ? "" : whoIsIn(who)}</header>
+<header><p class="issuer"><a href="/portal">${texts.portal(issuer)}</a></p>${navigation(nav)}${who === undefined ? "" : whoIsIn(who, signOut)}</header>
 <main id="main" tabindex="-1">
 ${pathTo(path)}
 <h1>${plain(title)}</h1>
@@ -79,5 +81,5 @@ const pathTo = (places: readonly Place[]) =>
         ({ href, label }) => html`<li><a href="${href}">${plain(label)}</a></li>`,
       )}</ol></nav>`;
 
-const whoIsIn = (who: string) =>
-  html`<form class="who" method="post" action="/portal/sign-out"><span>${plain(who)}</span> <button>${texts.signOut}</button></form>`;
+const whoIsIn = (who: string, signOut: string) =>
+  html`<form class="who" method="post" action="${signOut}"><span>${plain(who)}</span> <button>${texts.signOut}</button></form>`;

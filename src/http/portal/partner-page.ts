@@ -57,12 +57,12 @@ export function holdsText({ rows, objects }: Pick<Artifact, "rows" | "objects">)
   return objects === undefined ? "" : texts.publication.objects(objects);
 }
 
-/** `rows 1,234 · captures 9,999`, of a few counts. */
+/** `9 captures, 2 rows`, of a few counts. */
 export function countsText(counts: Readonly<Record<string, number>>, most = 4): string {
   return Object.entries(counts)
     .slice(0, most)
-    .map(([name, count]) => `${name.replaceAll("_", " ")} ${countText(count)}`)
-    .join(" · ");
+    .map(([name, count]) => `${countText(count)} ${name.replaceAll("_", " ")}`)
+    .join(", ");
 }
 
 /** The digest by which a manifest is named everywhere else. */

@@ -11,6 +11,7 @@ import type { Html, Page } from "./layout.ts";
 import { stateOf } from "./log-page.ts";
 import { manifestSection } from "./manifest.ts";
 import {
+  countsText,
   fileLink,
   holdsText,
   type PartnerView,
@@ -20,7 +21,7 @@ import {
   whatWasChecked,
 } from "./partner-page.ts";
 import { texts } from "./texts.ts";
-import { badgeOf, countText, digestOf, instantOf, others, sizeOf, tableOf, termsOf } from "./words.ts";
+import { badgeOf, digestOf, instantOf, others, sizeOf, tableOf, termsOf } from "./words.ts";
 
 /** Files on a page; a national feed that is split by AS has thousands. */
 const filesPerPage = 100;
@@ -62,11 +63,11 @@ export async function publicationPage(
 ${termsOf([
   [texts.feed.published, instantOf(manifest.published_at)],
   [texts.feed.label, `TLP:${manifest.tlp}`],
-  [texts.feed.counts, countsOf(manifest)],
+  [texts.feed.counts, countsText(manifest.counts)],
 ])}
 ${summary}
-${filesSection(around)}
 ${extra}
+${filesSection(around)}
 ${neighbours(around)}
 ${manifestSection(around.publication)}
 ${whatWasChecked(view)}`;
@@ -98,12 +99,6 @@ async function aroundOf({ subscription, published }: OwnFeed, facts: Publication
     next: known[at + 1],
   };
 }
-
-const countsOf = ({ counts }: Manifest) =>
-  Object.entries(counts)
-    .slice(0, 6)
-    .map(([name, count]) => `${countText(count)} ${name.replaceAll("_", " ")}`)
-    .join(", ");
 
 /** The badge, and all that a reader must know before anything else. */
 function noticesOf({ feed, publication, withdrawnBy, newest, now }: Around): Html {
@@ -158,7 +153,7 @@ ${pagesOf(placeOf(feed, sequence), filesFrom, artifacts.length)}
 const digestsOf = ({ content_encoding, sha256, content_sha256 }: Artifact) =>
   content_encoding === undefined
     ? digestOf(sha256)
-    : html`${digestOf(sha256)} <span class="quiet">${words.ofFile}</span><br>${digestOf(content_sha256)} <span class="quiet">${words.ofContent}</span>`;
+    : html`<span class="quiet">${words.ofFile}</span> ${digestOf(sha256)}<br><span class="quiet">${words.ofContent}</span> ${digestOf(content_sha256)}`;
 
 function pagesOf(place: string, from: number, all: number): Html {
   if (all <= filesPerPage) return html``;

@@ -58,14 +58,16 @@ code{font:.9em/1.4 ui-monospace,monospace;overflow-wrap:anywhere}
 .digest{font-size:.8em}
 .fingerprint{font:1.25em/1.5 ui-monospace,monospace}
 .wide{overflow-x:auto;margin:.75rem 0}
-table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
+table{border-collapse:collapse;min-width:min(100%,28rem);font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--quiet);font-size:.9rem;padding-bottom:.35rem}
 td,th{border-bottom:1px solid var(--line);padding:.35rem 1rem .35rem 0;text-align:left;vertical-align:top}
 th{font-weight:600}
 thead th{font-size:.9rem;color:var(--quiet);white-space:nowrap}
 tbody th{font-weight:500}
+td ul{margin:0;padding-left:1.1rem}
+td .files{padding:0}
 td time,td .badge,th time{white-space:nowrap}
-td .digest,th .digest{display:inline-block;min-width:18rem}
+td .digest,th .digest{white-space:nowrap}
 .number{white-space:nowrap}
 .ways{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;margin-top:1rem}
 summary{cursor:pointer;margin:1.25rem 0 .5rem;color:var(--link)}
@@ -84,7 +86,7 @@ body{max-width:none;padding:0;font-size:10pt}
 .skip,.who,header nav,.path,.ways{display:none}
 a{color:inherit;text-decoration:none}
 .wide{overflow:visible}
-td .digest,th .digest{min-width:0}
+td .digest,th .digest{white-space:normal}
 .card,tr,dl>div{break-inside:avoid}
 h2,h3,caption{break-after:avoid}
 thead{display:table-header-group}
