@@ -99,7 +99,14 @@ export async function openServed(
     env = {},
     parts = {},
     wrap = (store) => store,
-  }: { env?: Record<string, string>; parts?: Partial<Serve>; wrap?: (store: Store) => Store } = {},
+    operators = [],
+  }: {
+    env?: Record<string, string>;
+    parts?: Partial<Serve>;
+    wrap?: (store: Store) => Store;
+    /** Keys that open the operators' pages. */
+    operators?: readonly ClientKey[];
+  } = {},
 ): Promise<Served> {
   // The service ends before its folder is removed.
   const removals: (() => unknown)[] = [];
@@ -117,7 +124,15 @@ export async function openServed(
   await newTokenKey(tokenKeys, testNow - 1000);
   let now = testNow;
   const log = openLog("silent");
-  const registry = await Registry.open({ config, keys: issuer.keys, tokenKeys }, log);
+  const operatorKeys = join(folder, "operators.jwks");
+  await writeFile(operatorKeys, JSON.stringify({ keys: operators.map(({ jwk }) => ({ ...jwk, use: "sig" })) }));
+  const places = {
+    config,
+    keys: issuer.keys,
+    tokenKeys,
+    ...(operators.length === 0 ? {} : { operators: operatorKeys }),
+  };
+  const registry = await Registry.open(places, log);
   const settings = readSettings({
     SPAMPOTS_DATA: folder,
     SPAMPOTS_LISTEN: "127.0.0.1:0",

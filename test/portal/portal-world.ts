@@ -4,29 +4,43 @@ import type { TestContext } from "node:test";
 import { dayMs } from "../../src/model.ts";
 import { openTokenKeys } from "../../src/partner/token-keys.ts";
 import { mint } from "../../src/partner/tokens.ts";
-import { type Answer, ask, openServed, type Served } from "../http/served.ts";
+import { publicKeyOf } from "../../src/publication/jwk.ts";
+import { type Answer, ask, type ClientKey, openServed, type Served } from "../http/served.ts";
 import { csvFile, publish, stixFile, testNow, withdrawal } from "../publication/issuer.ts";
 import type { Window } from "./browser.ts";
-
-/** The token of a link that opens the portal. */
-export async function signInToken(served: Served, partner: string): Promise<string> {
-  const { signer } = await openTokenKeys(served.tokenKeys);
-  const claims = { sub: partner, jti: randomUUID() };
-  return mint({ url: served.url }, signer, "spampots-sign-in+jwt", claims, { now: served.now() });
-}
+import { linkFor } from "./visit.ts";
 
 /** Signs a browser in, by a link and its button. */
 export async function signIn({ page }: Pick<Window, "page">, served: Served, partner: string): Promise<void> {
-  await page.goto(`${served.url}/portal/sign-in?link=${await signInToken(served, partner)}`);
+  await page.goto(await linkFor(served, partner, "sign-in"));
   await page.getByRole("button", { name: "Sign in" }).click();
 }
 
 /** A session's cookie, for requests without a browser. */
 export async function sessionCookie(served: Served, partner: string): Promise<string> {
-  const body = new URLSearchParams({ link: await signInToken(served, partner) });
-  const origin = new URL(served.url).origin;
-  const { headers } = await ask(`${served.url}/portal/sign-in`, { method: "POST", body, headers: { Origin: origin } });
-  return (headers.get("set-cookie") ?? "").split(";")[0] ?? "";
+  const link = new URL(await linkFor(served, partner, "sign-in")).searchParams.get("link") ?? "";
+  const body = new URLSearchParams({ link });
+  const { headers } = await ask(`${served.url}/portal/sign-in`, {
+    method: "POST",
+    body,
+    headers: { Origin: served.url, "Sec-Fetch-Site": "same-origin" },
+  });
+  const set = headers.getSetCookie().find((cookie) => cookie.startsWith("spampots-session=") && !/=;/.test(cookie));
+  return set?.split(";")[0] ?? "";
+}
+
+/** The cookie of an operator's session, made now: `name=value`. */
+export async function operatorCookie(served: Served, { jwk }: ClientKey): Promise<string> {
+  const { signer } = await openTokenKeys(served.tokenKeys);
+  const claims = { sub: publicKeyOf(jwk).kid, jti: randomUUID() };
+  const token = await mint({ url: served.url }, signer, "spampots-operator+jwt", claims, { now: served.now() });
+  return `spampots-operator=${token}`;
+}
+
+/** Gives a browser a cookie of the form `name=value`. */
+export async function takeCookie({ context }: Pick<Window, "context">, served: Served, cookie: string): Promise<void> {
+  const [name = "", value = ""] = cookie.split("=");
+  await context.addCookies([{ name, value, url: served.url, httpOnly: true, sameSite: "Strict" }]);
 }
 
 /** One request with a session's cookie. */
@@ -35,8 +49,11 @@ export function askPortal(served: Served, path: string, cookie: string, init: Re
 }
 
 /** What the partners of {@link openPortal} were given: twcert has each kind of publication, ncc a log of its own. */
-export async function openPortal(t: Pick<TestContext, "after">): Promise<Served> {
-  const served = await openServed(t);
+export async function openPortal(
+  t: Pick<TestContext, "after">,
+  options: Parameters<typeof openServed>[1] = {},
+): Promise<Served> {
+  const served = await openServed(t, options);
   await publish(served, { weeksAgo: 3, files: [csvFile(4, "w")], more: { retain_until: "2026-11-01T00:00:00Z" } });
   await publish(served, { weeksAgo: 2, files: [csvFile(7, "x")] });
   await publish(served, { weeksAgo: 2, more: withdrawal([2]), files: [] });

@@ -1,4 +1,7 @@
-/** Requests of partners to be let in, as the operator's page names them: to be looked at here, and approved elsewhere. */
+/** Requests of partners to be let in, as the operator's page names them: to be looked at here, and decided elsewhere. */
+import { fingerprintOf } from "../../../partner/fingerprint.ts";
+import { checkedInvitation, listRequests } from "../../../partner/request.ts";
+import { mapAtOnce } from "../../../publication/at-once.ts";
 import type { HttpWorld } from "../../world.ts";
 
 /** A request that nobody decided yet. */
@@ -13,7 +16,14 @@ export interface OpenRequest {
   readonly proven: boolean;
 }
 
-/** Requests that wait, the oldest first. */
-export async function openRequests(_world: HttpWorld): Promise<readonly OpenRequest[]> {
-  return [];
+/** Requests that wait, the oldest first, their proofs checked. */
+export async function openRequests({ store, realm, registry }: HttpWorld): Promise<readonly OpenRequest[]> {
+  const open = (await listRequests(store)).filter(({ decision }) => decision === undefined);
+  return mapAtOnce(open, 4, async (request) => ({
+    id: request.id,
+    partner: request.partner,
+    fingerprint: fingerprintOf(request.key.kid),
+    requestedAt: request.requestedAt,
+    proven: (await checkedInvitation(request, realm, registry.tokens.keys)) !== undefined,
+  }));
 }
