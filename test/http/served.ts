@@ -130,7 +130,7 @@ export async function openServed(
     config,
     keys: issuer.keys,
     tokenKeys,
-    ...(operators.length === 0 ? {} : { operators: operatorKeys }),
+    ...(operators.length === 0 ? {} : { operatorKeys }),
   };
   const registry = await Registry.open(places, log);
   const settings = readSettings({

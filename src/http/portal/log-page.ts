@@ -5,7 +5,7 @@ import { feedOf } from "../pull/shared.ts";
 import type { Html, Page } from "./layout.ts";
 import { type PartnerView, partnerPage, placeOf } from "./partner-page.ts";
 import { texts } from "./texts.ts";
-import { badgeOf, instantOf, others, sizeOf, tableOf } from "./words.ts";
+import { badgeOf, instantOf, others, sizeOf, tableOf, wordOf } from "./words.ts";
 
 /** Publications on a page. */
 const perPage = 50;
@@ -49,7 +49,7 @@ function listOf(title: string, { feed, shown, known, published, now }: Listed): 
     columns: [words.number, words.period, words.revision, words.published, words.files, words.size, words.state],
     rows: shown.map((facts) => [
       html`<a href="${placeOf(feed, facts.sequence)}">${facts.sequence}</a>`,
-      facts.period.id,
+      wordOf(facts.period.id),
       facts.revision,
       instantOf(facts.publishedAt),
       facts.artifacts,

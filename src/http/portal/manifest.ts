@@ -4,7 +4,7 @@ import type { Manifest } from "../../publication/manifest.ts";
 import type { CheckedPublication } from "./checked.ts";
 import type { Html } from "./layout.ts";
 import { texts } from "./texts.ts";
-import { dayOf, digestOf, instantOf, others, tableOf, termsOf } from "./words.ts";
+import { dayOf, digestOf, instantOf, others, tableOf, termsOf, wordOf } from "./words.ts";
 
 /** Open periods that are shown: a feed of hours has hundreds. */
 const mostOpen = 60;
@@ -122,7 +122,7 @@ ${tableOf({
   caption: words.openCaption,
   columns: [words.period, words.sequence, words.revision, words.state, words.publishedAt, words.inputDigest],
   rows: shown.map(({ period, sequence, revision, state, published_at, input_digest }) => [
-    period,
+    wordOf(period),
     sequence,
     revision,
     words.states[state],

@@ -21,7 +21,7 @@ import {
   whatWasChecked,
 } from "./partner-page.ts";
 import { texts } from "./texts.ts";
-import { badgeOf, digestOf, instantOf, others, sizeOf, tableOf, termsOf } from "./words.ts";
+import { badgeOf, digestOf, instantOf, others, sizeOf, tableOf, termsOf, wordOf } from "./words.ts";
 
 /** Files on a page; a national feed that is split by AS has thousands. */
 const filesPerPage = 100;
@@ -133,7 +133,7 @@ function filesSection({ feed, publication, withdrawnBy, filesFrom, now }: Around
   const gone = withdrawnBy !== undefined || facts.retainUntil <= now;
   const rows = shown.map((artifact) => [
     gone ? html`${artifact.name} ${badgeOf("note", words.gone)}` : fileLink(feed, sequence, artifact),
-    holdsText(artifact),
+    wordOf(holdsText(artifact)),
     sizeOf(artifact.bytes),
     digestsOf(artifact),
   ]);
@@ -153,7 +153,8 @@ ${pagesOf(placeOf(feed, sequence), filesFrom, artifacts.length)}
 const digestsOf = ({ content_encoding, sha256, content_sha256 }: Artifact) =>
   content_encoding === undefined
     ? digestOf(sha256)
-    : html`<span class="quiet">${words.ofFile}</span> ${digestOf(sha256)}<br><span class="quiet">${words.ofContent}</span> ${digestOf(content_sha256)}`;
+    : html`<div class="number">${digestOf(sha256)} <span class="quiet">${words.ofFile}</span></div>
+<div class="number">${digestOf(content_sha256)} <span class="quiet">${words.ofContent}</span></div>`;
 
 function pagesOf(place: string, from: number, all: number): Html {
   if (all <= filesPerPage) return html``;

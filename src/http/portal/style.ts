@@ -59,6 +59,7 @@ code{font:.9em/1.4 ui-monospace,monospace;overflow-wrap:anywhere}
 .fingerprint{font:1.25em/1.5 ui-monospace,monospace}
 .wide{overflow-x:auto;margin:.75rem 0}
 table{border-collapse:collapse;min-width:min(100%,28rem);font-variant-numeric:tabular-nums}
+caption span{display:block;max-width:calc(100vw - 2rem)}
 caption{text-align:left;color:var(--quiet);font-size:.9rem;padding-bottom:.35rem}
 td,th{border-bottom:1px solid var(--line);padding:.35rem 1rem .35rem 0;text-align:left;vertical-align:top}
 th{font-weight:600}
@@ -69,6 +70,7 @@ td .files{padding:0}
 td time,td .badge,th time{white-space:nowrap}
 td .digest,th .digest{white-space:nowrap}
 .number{white-space:nowrap}
+.n{text-align:right;white-space:nowrap}
 .ways{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;margin-top:1rem}
 summary{cursor:pointer;margin:1.25rem 0 .5rem;color:var(--link)}
 details[open]>summary{margin-bottom:0}

@@ -20,6 +20,9 @@ export function sizeText(bytes: number): string {
   return `${sizes.format(size)} ${units[unit] ?? ""}`;
 }
 
+/** A word that stays in one line, such as a period. */
+export const wordOf = (word: string): Html => html`<span class="number">${word}</span>`;
+
 /** A size that can be compared to the byte. */
 export const sizeOf = (bytes: number): Html =>
   html`<span class="number" title="${countText(bytes)} bytes">${sizeText(bytes)}</span>`;
@@ -29,7 +32,12 @@ export function instantOf(at: string): Html {
   return html`<time datetime="${at}" title="${at}">${at.slice(0, 10)} ${at.slice(11, 16)} UTC</time>`;
 }
 
-/** The same of milliseconds since 1970. */
+/** The same where a table's head says that it is UTC. */
+export function bareInstantOf(at: string): Html {
+  return html`<time datetime="${at}" title="${at}">${at.slice(0, 10)} ${at.slice(11, 16)}</time>`;
+}
+
+/** An instant in milliseconds since 1970. */
 export const momentOf = (ms: number): Html => instantOf(`${new Date(ms).toISOString().slice(0, 19)}Z`);
 
 /** A day, from any instant that begins with it. */
@@ -68,16 +76,17 @@ export interface TableParts {
   readonly rows: readonly (readonly (Html | string | number)[])[];
 }
 
-/** A table that scrolls by itself where it is too wide, by keyboard too. */
+/** A table that scrolls by itself where it is too wide, by keyboard too. Columns of numbers are set to the right. */
 export function tableOf({ caption, columns, rows }: TableParts): Html {
+  const isNumeric = columns.map((_, index) => rows.every((row) => typeof row[index] === "number"));
+  const aligned = (index: number) => (isNumeric[index] ? html` class="n"` : "");
   return html`<div class="wide" role="region" aria-label="${caption}" tabindex="0"><table>
-<caption>${caption}</caption>
-<thead><tr>${columns.map((column) => html`<th scope="col">${column}</th>`)}</tr></thead>
+<caption><span>${caption}</span></caption>
+<thead><tr>${columns.map((column, index) => html`<th scope="col"${aligned(index)}>${column}</th>`)}</tr></thead>
 <tbody>${rows.map(
-    ([
-      first,
-      ...rest
-    ]) => html`<tr><th scope="row">${shown(first ?? "")}</th>${rest.map((cell) => html`<td>${shown(cell)}</td>`)}</tr>
+    ([first, ...rest]) => html`<tr><th scope="row"${aligned(0)}>${shown(first ?? "")}</th>${rest.map(
+      (cell, index) => html`<td${aligned(index + 1)}>${shown(cell)}</td>`,
+    )}</tr>
 `,
   )}</tbody>
 </table></div>`;

@@ -6,9 +6,10 @@ import { html } from "hono/html";
 import type { FoundHealth, LogHealth } from "../../../delivery/watch/health.ts";
 import { healthEveryMs, healthSlotMs } from "../../../delivery/watch/health.ts";
 import type { LogFacts } from "../../../delivery/watch/status.ts";
+import { secondsInstant } from "../../../feed/period.ts";
 import type { Html, Page } from "../layout.ts";
 import { texts } from "../texts.ts";
-import { badgeOf, countText, instantOf, momentOf, others, spanText, tableOf, termsOf } from "../words.ts";
+import { badgeOf, bareInstantOf, countText, instantOf, others, spanText, tableOf, termsOf, wordOf } from "../words.ts";
 import type { Board, Standing } from "./board.ts";
 import { ingestSection } from "./ingest.ts";
 import { expiring, type FeedRow, isWrong, type PartnerRow } from "./rows.ts";
@@ -93,8 +94,8 @@ function wrongSection(partners: readonly PartnerRow[], now: number): Html {
       caption: words.wrongCaption,
       columns: [words.partner, words.feed, words.what],
       rows: shown.map((row) => [
-        row.partner,
-        row.feed,
+        wordOf(row.partner),
+        wordOf(row.feed),
         html`<ul>${troublesOf(row, now).map((said) => html`<li>${said}</li>`)}</ul>`,
       ]),
     });
@@ -158,34 +159,38 @@ function partnersTable(shown: readonly PartnerRow[], takenOf: TakenOf, now: numb
   const columns = [
     words.partner,
     words.feed,
+    texts.keys.state,
     words.last,
     words.published,
     words.next,
     words.sent,
     words.taken,
-    words.state,
   ];
   const rows = shown.flatMap((partner) =>
     partner.feeds.length === 0
-      ? [[partner.id, texts.none, "", "", "", "", "", agreementBadge(partner)]]
-      : partner.feeds.map((row) => [partner.id, ...feedCells(row, takenOf.get(row)), stateOf(partner, row, now)]),
+      ? [[wordOf(partner.id), texts.none, agreementBadge(partner), "", "", "", "", ""]]
+      : partner.feeds.map((row) => [
+          wordOf(partner.id),
+          wordOf(row.feed),
+          stateOf(partner, row, now),
+          ...feedCells(row, takenOf.get(row)),
+        ]),
   );
   return tableOf({ caption: words.partnersCaption, columns, rows });
 }
 
-function feedCells({ feed, seen }: FeedRow, taken: LogFacts["taken"]): (Html | string)[] {
-  const instant = (at: string | undefined) => (at === undefined ? texts.none : instantOf(at));
+function feedCells({ seen }: FeedRow, taken: LogFacts["taken"]): (Html | string)[] {
+  const instant = (at: string | undefined) => (at === undefined ? texts.none : bareInstantOf(at));
   return [
-    feed,
-    seen?.period === undefined ? texts.none : `${seen.period} (${seen.sequence})`,
+    seen?.period === undefined ? texts.none : wordOf(`${seen.period} (${seen.sequence})`),
     instant(seen?.published_at),
     instant(seen?.next_due),
     seen === undefined || seen.lanes.length === 0
-      ? words.pullOnly
+      ? texts.none
       : html`<ul class="files">${seen.lanes.map(laneText)}</ul>`,
     taken === undefined
       ? texts.none
-      : html`${momentOf(taken.at)} <span class="quiet">${words.number(taken.sequence)}</span>`,
+      : html`${instant(secondsInstant(taken.at))} <span class="quiet">(${taken.sequence})</span>`,
   ];
 }
 
