@@ -7,6 +7,7 @@
 import { html } from "hono/html";
 import type { HtmlEscapedString } from "hono/utils/html";
 import { plain } from "../../log.ts";
+import type { Tlp } from "../../model.ts";
 import { language, texts } from "./texts.ts";
 
 /** Escaped HTML. */
@@ -31,6 +32,8 @@ export interface Page {
   readonly nav?: readonly Place[];
   /** Where this page stands, from the first page on, without itself. */
   readonly path?: readonly Place[];
+  /** TLP label of what the page shows: it stands on the page, and on every sheet of it that is printed. */
+  readonly label?: Tlp;
   readonly main: Html;
   /** Names of scripts below `/portal/`. */
   readonly scripts?: readonly string[];
@@ -39,7 +42,17 @@ export interface Page {
 
 /** A page as an answer that nobody keeps. */
 export async function pageResponse(issuer: string, page: Page): Promise<Response> {
-  const { title, who, signOut = "/portal/sign-out", nav = [], path = [], main, scripts = [], status = 200 } = page;
+  const {
+    title,
+    who,
+    signOut = "/portal/sign-out",
+    nav = [],
+    path = [],
+    label,
+    main,
+    scripts = [],
+    status = 200,
+  } = page;
   const document = await html`<!doctype html>
 <html lang="${language}">
 <head>
@@ -49,11 +62,12 @@ export async function pageResponse(issuer: string, page: Page): Promise<Response
 <link rel="stylesheet" href="/portal/style.css">
 ${scripts.map((name) => html`<script type="module" src="/portal/${name}"></script>`)}
 </head>
-<body>
+<body${label === undefined ? "" : html` data-tlp="${label}"`}>
 <a class="skip" href="#main">${texts.skip}</a>
 <header><p class="issuer"><a href="/portal">${texts.portal(issuer)}</a></p>${navigation(nav)}${who === undefined ? "" : whoIsIn(who, signOut)}</header>
 <main id="main" tabindex="-1">
 ${pathTo(path)}
+${label === undefined ? "" : html`<p class="tlp">TLP:${label}</p>`}
 <h1>${plain(title)}</h1>
 ${main}
 </main>

@@ -62,7 +62,6 @@ export async function publicationPage(
   const main = html`${noticesOf(around)}
 ${termsOf([
   [texts.feed.published, instantOf(manifest.published_at)],
-  [texts.feed.label, `TLP:${manifest.tlp}`],
   [texts.feed.counts, countsText(manifest.counts)],
 ])}
 ${summary}
@@ -77,6 +76,7 @@ ${whatWasChecked(view)}`;
       { href: "/portal", label: texts.home },
       { href: placeOf(id), label: title },
     ],
+    label: manifest.tlp,
     main,
   });
 }

@@ -1,4 +1,31 @@
-/** The one style sheet of the portal: light, dark and print; from telephones to walls; without a font or picture to load. */
+/**
+ * The one style sheet of the portal: light, dark and print; from telephones to walls; without a font or picture to load.
+ *
+ * @see WCAG 2.2 §1.4.3, §1.4.11 and §2.4.7; TLP 2.0 (colours, and labels on every sheet)
+ */
+import { type Tlp, tlpLabels } from "../../model.ts";
+
+/** Colours on black. */
+const tlpColours: Readonly<Record<Tlp, string>> = {
+  CLEAR: "#fff",
+  GREEN: "#33ff00",
+  AMBER: "#ffc000",
+  "AMBER+STRICT": "#ffc000",
+  RED: "#ff2b2b",
+};
+
+/** Each label on its page, and on every printed sheet at the top and bottom right. */
+const tlpStyle = tlpLabels
+  .map((label) => {
+    const page = `tlp-${label.toLowerCase().replace("+", "-")}`;
+    const box = `{content:"TLP:${label}";background:#000;color:${tlpColours[label]};font:700 9pt system-ui,sans-serif;padding:1mm 2mm}`;
+    return `[data-tlp="${label}"]{page:${page}}
+[data-tlp="${label}"] .tlp{color:${tlpColours[label]}}
+@page ${page}{@top-right${box}@bottom-right${box}}`;
+  })
+  .join("\n");
+
+/** Served as one file. */
 export const portalStyle = `:root{
 color-scheme:light dark;
 --page:light-dark(#fff,#15181d);--card:light-dark(#f6f7f9,#1c2027);
@@ -25,7 +52,7 @@ button:hover{border-color:var(--ink)}
 .path li::after{content:"›";color:var(--quiet);margin-left:.6rem}
 .path ol{gap:.6rem}
 h1{font-size:1.75rem;line-height:1.25;margin:1.25rem 0 .5rem;text-wrap:balance}
-.path+h1{margin-top:.25rem}
+.path+h1,.tlp+h1{margin-top:.25rem}
 h2{font-size:1.25rem;line-height:1.3;margin:2.25rem 0 .5rem}
 h3{font-size:1rem;margin:1.5rem 0 .5rem}
 p{margin:.5rem 0;max-width:44rem}
@@ -43,6 +70,7 @@ p{margin:.5rem 0;max-width:44rem}
 .badge.bad{color:var(--bad)}
 .badge.note{color:var(--note)}
 .badge a{color:inherit}
+.tlp{display:inline-block;background:#000;font-weight:700;font-size:.9rem;padding:.1rem .6rem;margin:.5rem 0 0;print-color-adjust:exact}
 .notice,[role=alert]{border-left:4px solid var(--note);background:var(--card);padding:.6rem 1rem}
 .notice.bad,[role=alert]{border-color:var(--bad)}
 dl{margin:.5rem 0}
@@ -61,7 +89,7 @@ code{font:.9em/1.4 ui-monospace,monospace;overflow-wrap:anywhere}
 table{border-collapse:collapse;min-width:min(100%,28rem);font-variant-numeric:tabular-nums}
 caption span{display:block;max-width:calc(100vw - 2rem)}
 caption{text-align:left;color:var(--quiet);font-size:.9rem;padding-bottom:.35rem}
-td,th{border-bottom:1px solid var(--line);padding:.35rem 1rem .35rem 0;text-align:left;vertical-align:top}
+td,th{border-bottom:1px solid var(--line);padding:.35rem .9rem .35rem 0;text-align:left;vertical-align:top}
 th{font-weight:600}
 thead th{font-size:.9rem;color:var(--quiet);white-space:nowrap}
 tbody th{font-weight:500}
@@ -94,4 +122,5 @@ h2,h3,caption{break-after:avoid}
 thead{display:table-header-group}
 details::details-content{content-visibility:visible;block-size:auto}
 }
+${tlpStyle}
 `;
