@@ -18,7 +18,7 @@ const tlpColours: Readonly<Record<Tlp, string>> = {
 const tlpStyle = tlpLabels
   .map((label) => {
     const page = `tlp-${label.toLowerCase().replace("+", "-")}`;
-    const box = `{content:"TLP:${label}";background:#000;color:${tlpColours[label]};font:700 9pt system-ui,sans-serif;padding:1mm 2mm}`;
+    const box = `{content:"TLP:${label}";color:#000;font:700 9pt system-ui,sans-serif}`;
     return `[data-tlp="${label}"]{page:${page}}
 [data-tlp="${label}"] .tlp{color:${tlpColours[label]}}
 @page ${page}{@top-right${box}@bottom-right${box}}`;
