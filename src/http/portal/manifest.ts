@@ -76,7 +76,7 @@ function economiesOf({ economies }: Manifest["policy"]): string {
 }
 
 function countsSection({ counts }: Manifest): Html {
-  const rows = Object.entries(counts).map(([name, count]) => [name.replaceAll("_", " "), count]);
+  const rows = Object.entries(counts).map(([name, count]) => [others(name.replaceAll("_", " ")), count]);
   if (rows.length === 0) return html``;
   return html`<h3>${words.counts}</h3>${tableOf({ caption: words.countsCaption, columns: [words.counted, words.count], rows })}`;
 }

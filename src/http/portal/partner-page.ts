@@ -6,7 +6,7 @@ import type { HttpWorld } from "../world.ts";
 import type { CheckedPublication } from "./checked.ts";
 import type { Html, Page, Place } from "./layout.ts";
 import { texts } from "./texts.ts";
-import { badgeOf, countText, digestOf, momentOf } from "./words.ts";
+import { badgeOf, countText, digestOf, momentOf, others } from "./words.ts";
 
 /** Whom a page is for, and what it is made from. */
 export interface PartnerView {
@@ -61,7 +61,7 @@ export function holdsText({ rows, objects }: Pick<Artifact, "rows" | "objects">)
 export function countsText(counts: Readonly<Record<string, number>>, most = 4): string {
   return Object.entries(counts)
     .slice(0, most)
-    .map(([name, count]) => `${countText(count)} ${name.replaceAll("_", " ")}`)
+    .map(([name, count]) => `${countText(count)} ${others(name.replaceAll("_", " "), 60)}`)
     .join(", ");
 }
 
