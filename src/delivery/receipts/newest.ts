@@ -31,9 +31,9 @@ export async function newestReceipts(store: Store, before: number, most: number)
     const { names, cut } = await namesBetween(store, first, before);
     if (names.length === 0 && first > 1) continue;
     const { receipts, last } = await readBack(store, names, most);
-    // Whole publications: of one that is in the page, all is.
-    const next = last ?? (first > 1 ? first : undefined);
-    return { receipts, ...(next === undefined ? {} : { next }), cut };
+    // Whole publications: of one that is in the page, all is that isn't cut.
+    const next = last ?? (cut ? sequenceOf(names[0] ?? "1") : first);
+    return { receipts, ...(next > 1 ? { next } : {}), cut };
   }
 }
 
@@ -53,10 +53,12 @@ async function namesBetween(store: Store, first: number, before: number) {
   return { names: kept, cut: seen > kept.length };
 }
 
+const sequenceOf = (name: string) => Number(name.slice(0, 8));
+
 /** Reads objects from the newest publication back, a publication at a time. `last` is where it stopped before the end. */
 async function readBack(store: Store, names: readonly string[], most: number) {
   const receipts: Receipt[] = [];
-  const byPublication = Map.groupBy(names.toReversed(), (name) => Number(name.slice(0, 8)));
+  const byPublication = Map.groupBy(names.toReversed(), sequenceOf);
   let last: number | undefined;
   for (const [sequence, group] of byPublication) {
     if (receipts.length >= most) return { receipts: newestFirst(receipts), last };
