@@ -3,7 +3,7 @@
 import { secondsInstant } from "../../feed/period.ts";
 import type { Log } from "../../log.ts";
 import type { Store } from "../../store/store.ts";
-import { healthEveryMs, healthSlotMs, type IngestHealth, logHealthOf, putHealth, type TableHealth } from "./health.ts";
+import { healthEveryMs, healthRestMs, type IngestHealth, logHealthOf, putHealth, type TableHealth } from "./health.ts";
 import type { LogFacts } from "./status.ts";
 
 /** What health is read from. */
@@ -29,11 +29,9 @@ export class HealthBook {
     const { store, log } = this.#world;
     const logs = facts.map((entry) => logHealthOf(entry, now));
     const text = JSON.stringify(logs);
-    const slot = Math.floor(now / healthSlotMs);
     if (this.#last) {
       const { at, logs: before } = this.#last;
-      if (slot === Math.floor(at / healthSlotMs)) return;
-      if (text === before && now - at < healthEveryMs) return;
+      if (now - at < (text === before ? healthEveryMs : healthRestMs)) return;
     }
     try {
       const ingest = await this.#attempt(() => this.#world.ingest(now));

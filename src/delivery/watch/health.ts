@@ -2,7 +2,7 @@
  * Health objects: how a site stands, as its runner saw it after a tick, for the operator's page of a service that never
  * meets the lake. A series of put-once objects, of which the newest counts:
  *
- *     health/<instant>.json        such as health/20261116T061000Z.json: the ten minutes that it was put in
+ *     health/<instant>.json        such as health/20261116T061000Z.json
  *
  * They hold names of partners, feeds and destinations, counts and dates: no name or address of a sensor, nothing captured.
  */
@@ -14,8 +14,8 @@ import type { Store } from "../../store/store.ts";
 import type { LogFacts } from "./status.ts";
 import { statusOf } from "./status.ts";
 
-/** At most one is put in so many milliseconds, and one at least in each hour that has a tick. */
-export const healthSlotMs = 600_000;
+/** A runner puts at most one in so many milliseconds, and one at least in each hour that has a tick. */
+export const healthRestMs = 600_000;
 export const healthEveryMs = hourMs;
 
 /** Largest one that is read, in bytes: 5,000 feeds of partners need a fifth of it. */
@@ -119,11 +119,10 @@ function failingOf({ since, code, reason }: NonNullable<LogFacts["lanes"][number
 
 const keyOf = (instant: number) => `health/${secondsInstant(instant).replaceAll(/[-:]/g, "")}.json`;
 
-/** Puts what is seen; where another runner did in the same ten minutes, that one counts. */
+/** Puts what is seen; where another runner did in the same second, that one counts. */
 export async function putHealth(store: Store, seen: Health): Promise<void> {
-  const slot = Math.floor(Date.parse(seen.at) / healthSlotMs) * healthSlotMs;
   const body = new TextEncoder().encode(`${JSON.stringify(health.parse(seen))}\n`);
-  await store.putOnce(keyOf(slot), body, { contentType: "application/json" });
+  await store.putOnce(keyOf(Date.parse(seen.at)), body, { contentType: "application/json" });
 }
 
 /** The newest health object, or why there is none that counts. */

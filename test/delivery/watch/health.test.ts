@@ -122,13 +122,13 @@ test("one is put at first, then hourly, and sooner where something changed: neve
   assert.deepEqual(await keys(), ["20261116T060000Z"]);
   await book.note([factsOf(2)], testNow + 16 * minute);
   await book.note([factsOf(3)], testNow + 19 * minute);
-  assert.deepEqual(await keys(), ["20261116T060000Z", "20261116T061000Z"]);
-  await book.note([factsOf(3)], testNow + 20 * minute);
-  await book.note([factsOf(3)], testNow + 79 * minute);
+  assert.deepEqual(await keys(), ["20261116T060000Z", "20261116T061600Z"]);
+  await book.note([factsOf(3)], testNow + 26 * minute);
+  await book.note([factsOf(3)], testNow + 85 * minute);
   assert.equal((await keys()).length, 3);
-  await book.note([factsOf(3)], testNow + 80 * minute);
+  await book.note([factsOf(3)], testNow + 86 * minute);
   assert.equal((await keys()).length, 4);
-  const found = await readHealth(store, testNow + 81 * minute);
+  const found = await readHealth(store, testNow + 87 * minute);
   assert.equal(found.state, "found");
   assert.deepEqual(found.state === "found" && [found.health.at, found.health.logs[0]?.sequence, found.health.ingest], [
     "2026-11-16T07:20:00Z",

@@ -4,7 +4,7 @@
  */
 import { html } from "hono/html";
 import type { FoundHealth, LogHealth } from "../../../delivery/watch/health.ts";
-import { healthEveryMs, healthSlotMs } from "../../../delivery/watch/health.ts";
+import { healthEveryMs, healthRestMs } from "../../../delivery/watch/health.ts";
 import type { LogFacts } from "../../../delivery/watch/status.ts";
 import { secondsInstant } from "../../../feed/period.ts";
 import type { Html, Page } from "../layout.ts";
@@ -19,7 +19,7 @@ const partnersPerPage = 50;
 const mostListed = 50;
 
 /** A health object older than that is a problem: an hour, ten minutes, and a tick. */
-const staleMs = healthEveryMs + 2 * healthSlotMs;
+const staleMs = healthEveryMs + 2 * healthRestMs;
 
 const words = texts.site;
 
