@@ -3,9 +3,12 @@ import { createHash } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Registry } from "prom-client";
+import { parseSensors } from "../capture/sensors.ts";
 import { Deliveries } from "../delivery/push/deliver.ts";
 import { checkTick, Runner } from "../delivery/runner.ts";
 import type { Tell } from "../delivery/watch/alert-book.ts";
+import { HealthBook } from "../delivery/watch/health-book.ts";
+import { readIngest, readTables } from "../delivery/watch/ingest-health.ts";
 import { Signals } from "../delivery/watch/signals.ts";
 import { configurationDigest } from "../feed/configuration.ts";
 import type { KeyList } from "../publication/keys.ts";
@@ -63,15 +66,27 @@ export async function openRunner(world: CliWorld) {
 async function openSignals(world: CliWorld, parts: { registry: Registry; keyOf: KeyFinder }): Promise<Signals> {
   const { settings, clock, log } = world;
   const tell = await tellOf(world);
+  const store = await world.store();
   return new Signals({
     ...parts,
-    store: await world.store(),
+    store,
+    health: new HealthBook({
+      store,
+      ingest: async (now) => readIngest(await world.lake(), await knownSensors(settings.sensors), now),
+      tables: () => readTables(world.tableStore()),
+      log,
+    }),
     marks: world.marks(),
     ...(tell === undefined ? {} : { tell }),
     readyLagHours: settings.run.readyLag,
     clock,
     log,
   });
+}
+
+/** How many sensors the operator's file names; what is wrong with it is for publishing to say. */
+async function knownSensors(path: string): Promise<number> {
+  return parseSensors(await readFile(path, "utf8"), path).length;
 }
 
 /** Who is told of alerts. */

@@ -2,11 +2,11 @@
 import type { Command } from "commander";
 import { parseInstant } from "../capture/instant.ts";
 import { type BookSelection, receiptBook } from "../delivery/receipts/book.ts";
+import { receiptCsvHead, receiptCsvLines } from "../delivery/receipts/csv.ts";
 import type { Receipt } from "../delivery/receipts/receipt.ts";
 import { errorTable, SpampotsError } from "../errors.ts";
 import { secondsInstant } from "../feed/period.ts";
 import { plain, shownJson } from "../log.ts";
-import { FinishedTexts, headerLine } from "../publication/csv-cells.ts";
 import { temporaryPath } from "../store/temporary.ts";
 import type { Run } from "./run.ts";
 import { count, flushed } from "./say.ts";
@@ -30,23 +30,6 @@ export function receiptsCommand(program: Command, run: Run): void {
     .option("--until <instant>", "before then")
     .action(run(printReceipts));
 }
-
-/** Columns of the CSV, in their order. */
-const bookColumns = [
-  "at",
-  "feed",
-  "sequence",
-  "artifact",
-  "sha256",
-  "how",
-  "destination",
-  "to",
-  "token",
-  "address",
-  "range_from",
-  "range_to",
-  "refused",
-] as const;
 
 /** Characters that are written at once. */
 const chunkChars = 65_536;
@@ -105,18 +88,8 @@ interface Form {
   end(empty: boolean): string;
 }
 
-/** RFC 4180; texts that a spreadsheet takes for formulas are escaped as in feeds. */
 function csvForm(): Form {
-  const texts = new FinishedTexts();
-  const cell = (value: string | number | undefined) => {
-    if (typeof value === "number" || value === undefined || value === "") return String(value ?? "");
-    return texts.get(value) ?? texts.learn(value);
-  };
-  return {
-    begin: `${headerLine(bookColumns)}\r\n`,
-    line: (receipt) => `${cellsOf(receipt).map(cell).join(",")}\r\n`,
-    end: () => "",
-  };
+  return { begin: receiptCsvHead, line: receiptCsvLines(), end: () => "" };
 }
 
 /** One JSON array, as everywhere; it is written as it comes. */
@@ -141,12 +114,4 @@ function textForm(): Form {
     },
     end: (empty) => (empty ? "Nothing was handed out.\n" : ""),
   };
-}
-
-function cellsOf(receipt: Receipt): readonly (string | number | undefined)[] {
-  const { at, feed, sequence, artifact, sha256, how } = receipt;
-  const common = [at, feed, sequence, artifact, sha256, how];
-  if ("destination" in receipt) return [...common, receipt.destination, receipt.to, "", "", "", "", receipt.refused];
-  const [from, to] = receipt.range ?? [];
-  return [...common, "", "", receipt.token, receipt.address, from, to, ""];
 }

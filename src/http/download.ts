@@ -10,6 +10,7 @@ import { SpampotsError, sayError } from "../errors.ts";
 import { secondsInstant } from "../feed/period.ts";
 import type { Artifact } from "../publication/manifest.ts";
 import { digestField } from "../store/digest.ts";
+import type { Caller } from "./access.ts";
 import type { Body } from "./body.ts";
 import type { PublishedFeed } from "./published.ts";
 import { matches, parseRange } from "./range-header.ts";
@@ -27,7 +28,8 @@ export interface Download {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-type Request = Pick<AskedByCaller<unknown, unknown>, "context" | "caller" | "address">;
+/** Who asks for it. */
+export type Request = Pick<AskedByCaller<unknown, unknown>, "context" | "caller" | "address">;
 
 /**
  * Bytes of a file that are read at a time, of this many downloads: large chunks are fast, and of each download a few are in
@@ -132,6 +134,9 @@ interface Part {
   readonly reuse: boolean;
 }
 
+/** How a receipt says that it was handed out: a person's session in the portal, or a machine's token. */
+export const wayOf = ({ token }: Caller) => (token.kind === "session" ? "portal" : "pull");
+
 /** The bytes of a GET, once a receipt is written; nothing for a HEAD. */
 async function opened(
   { context, caller, address }: Request,
@@ -162,7 +167,7 @@ async function opened(
       artifact: artifact.name,
       sha256: artifact.sha256,
       ...(stored.bytes === artifact.bytes ? {} : { range: [start, end] }),
-      how: "pull",
+      how: wayOf(caller),
       token: caller.token.id,
       address,
     });

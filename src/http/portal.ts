@@ -5,26 +5,30 @@
  * @see design §3 points 1 and 15, CSP Level 3, Fetch Metadata Request Headers
  */
 import { createHash } from "node:crypto";
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { csrf } from "hono/csrf";
 import { html } from "hono/html";
 import { HTTPException } from "hono/http-exception";
 import { secureHeaders } from "hono/secure-headers";
-import { SpampotsError } from "../errors.ts";
+import { isError, SpampotsError } from "../errors.ts";
+import type { Caller } from "./access.ts";
+import { notInForcePage } from "./portal/agreement.ts";
+import { unsoundCode } from "./portal/checked.ts";
 import { maxFormBytes } from "./portal/forms.ts";
-import { homePage } from "./portal/home.ts";
 import { joinRoutes } from "./portal/join.ts";
 import { pageResponse } from "./portal/layout.ts";
+import { operatorRoutes } from "./portal/operator/routes.ts";
 import { operatorSignInRoutes } from "./portal/operator-sign-in.ts";
+import { partnerRoutes } from "./portal/pages.ts";
 import { scriptRoutes } from "./portal/scripts.ts";
-import { endSession, sessionCaller } from "./portal/session.ts";
+import { endSession, sessionCaller, sessionPartner } from "./portal/session.ts";
 import { signInRoutes } from "./portal/sign-in.ts";
 import { portalStyle } from "./portal/style.ts";
 import { summaryRoutes } from "./portal/summary-pages.ts";
 import { texts } from "./portal/texts.ts";
 import { failureOf, logFailure } from "./problem.ts";
-import { type HttpEnv, notFound } from "./route.ts";
+import type { HttpEnv } from "./route.ts";
 import type { HttpWorld } from "./world.ts";
 
 const styleTag = `"${createHash("sha256").update(portalStyle).digest("base64url")}"`;
@@ -45,12 +49,13 @@ export const portalHeaders = secureHeaders({
 
 export function portalRoutes(app: Hono<HttpEnv>, world: HttpWorld): void {
   const portal = new Hono<HttpEnv>();
-  const { issuer, log, limits, clock, realm } = world;
+  const { issuer, log, limits, realm } = world;
   portal.onError((thrown) => {
     const error = thrown instanceof HTTPException ? refused() : thrown;
     logFailure(error, log);
     const { status, detail, headers } = failureOf(error);
-    return failurePage(issuer, status, detail, headers);
+    const unsound = unsoundCode(error);
+    return failurePage(issuer, status, unsound === undefined ? detail : texts.feed.unsound(unsound), headers);
   });
   // Before the session is looked at: a form that another site sends is refused whatever it is.
   portal.use("/portal/*", csrf({ origin: new URL(realm.url).origin }));
@@ -74,25 +79,36 @@ export function portalRoutes(app: Hono<HttpEnv>, world: HttpWorld): void {
   signInRoutes(portal, world);
   joinRoutes(portal, world);
   operatorSignInRoutes(portal, world);
+  operatorRoutes(portal, world);
   portal.post("/portal/sign-out", async (context) => {
     await endSession(context, world);
     return context.redirect("/portal/sign-in", 303);
   });
   portal.use("/portal/*", async (context, next) => {
-    const caller = await sessionCaller(context, world);
-    if (caller === undefined) return context.redirect("/portal/sign-in", 303);
+    const caller = await admitted(context, world);
+    if (caller instanceof Response) return caller;
     await limits.request(caller.partner.id);
     context.set("caller", caller);
     return next();
   });
-  portal.get("/portal", async (context) => {
-    const caller = context.get("caller");
-    if (caller === undefined) throw notFound();
-    return pageResponse(issuer, await homePage(caller, clock()));
-  });
+  partnerRoutes(portal, world);
   summaryRoutes(portal, world);
   portal.all("/portal/*", () => failurePage(issuer, 404, texts.nothing));
   app.route("/", portal);
+}
+
+/** Who is signed in and may come in; an answer for anybody else. */
+async function admitted(context: Context<HttpEnv>, world: HttpWorld): Promise<Caller | Response> {
+  try {
+    const caller = await sessionCaller(context, world);
+    if (caller) return caller;
+  } catch (error) {
+    // The session proves whose agreement it is, so that this is told to nobody else.
+    const partner = isError(error, "forbidden") ? await sessionPartner(context, world) : undefined;
+    if (partner === undefined) throw error;
+    return pageResponse(world.issuer, notInForcePage(partner, world.clock()));
+  }
+  return context.redirect("/portal/sign-in", 303);
 }
 
 const refused = () =>

@@ -21,6 +21,9 @@ import { feedPrefix } from "./manifest.ts";
 import { keyFinder } from "./sign.ts";
 import { deadArtifacts } from "./sweep-artifacts.ts";
 
+/** How long objects of `health/` are kept, in milliseconds: only the newest is looked at. */
+const healthKeptMs = 21 * dayMs;
+
 /** What is swept, in the order of the work. */
 export const sweepKinds = [
   "expired artifacts",
@@ -32,6 +35,7 @@ export const sweepKinds = [
   "raw files",
   "temporary files",
   "old leases",
+  "old health",
 ] as const;
 export type SweepKind = (typeof sweepKinds)[number];
 
@@ -74,7 +78,8 @@ export async function sweep(world: SweepWorld, { dry = false } = {}): Promise<Sw
   await run.at("lake", () => run.lake());
   await run.at("done", () => run.raw());
   await run.at("temporary files", () => run.temporary());
-  await run.at("leases", () => run.leases());
+  await run.at("leases", () => run.old("leases", dayMs));
+  await run.at("health", () => run.old("health", healthKeptMs));
   return run;
 }
 
@@ -152,11 +157,11 @@ class SweepRun implements SweepReport {
     }
   }
 
-  /** What runners that were killed left; a lease is good for minutes. */
-  async leases(): Promise<void> {
+  /** What runners that were killed left, since a lease is good for minutes; and how the site stood weeks ago. */
+  async old(place: "leases" | "health", keptMs: number): Promise<void> {
     const { store, now } = this.#world;
-    for await (const entry of store.list("leases/")) {
-      if (entry.modifiedAt <= now - dayMs) await this.#delete(store, "old leases", entry);
+    for await (const entry of store.list(`${place}/`)) {
+      if (entry.modifiedAt <= now - keptMs) await this.#delete(store, `old ${place}`, entry);
     }
   }
 

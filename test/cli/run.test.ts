@@ -8,6 +8,7 @@ import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { readHealth } from "../../src/delivery/watch/health.ts";
 import { newTokenKey } from "../../src/partner/token-keys.ts";
 import { capturesOf, type OperatorWorld, openOperatorWorld, partnersYaml } from "../publication/operator-world.ts";
 import { siteFolder, until } from "./site-folder.ts";
@@ -148,6 +149,18 @@ test("run --once ends with 0 when all is done, 2 for the configuration, 1 where 
   assert.equal(JSON.parse(done.stdout).published, 4);
   const again = await once();
   assert.deepEqual([again.code, JSON.parse(again.stdout).published], [0, 0]);
+});
+
+test("after a tick the store says how the site stands, for the operator's page", async (t) => {
+  const world = await openOperatorWorld(t);
+  await captured(world);
+  const folder = await siteFolder(t, world, partnersYaml);
+  assert.equal((await folder.run([...clock, "run", "--once"])).code, 0);
+  const found = await readHealth(world.store, Date.parse("2026-11-11T07:00:00Z"));
+  const told = found.state === "found" ? found.health : assert.fail(found.state);
+  assert.ok(told.logs.length > 0 && told.logs.some(({ sequence }) => sequence > 0));
+  assert.ok((told.ingest?.days.find(({ day }) => day === "2026-11-10")?.captures ?? 0) >= 3);
+  assert.deepEqual([told.ingest?.sensors.known, told.tables.length > 0], [3, true]);
 });
 
 test("start: what arrives is published by itself, and a partner fetches it, from one process", async (t) => {

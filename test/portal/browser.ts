@@ -7,7 +7,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { type BrowserContext, chromium, type Page } from "playwright-core";
+import { type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 
 const program = process.env.SPAMPOTS_TEST_CHROMIUM ?? "/usr/bin/chromium";
 
@@ -20,7 +20,9 @@ export interface Window {
 }
 
 /** Opens browsers of one process; all ends with the test, which fails where a page complained. */
-export async function openBrowser(t: Pick<TestContext, "after">): Promise<{ window(): Promise<Window> }> {
+export async function openBrowser(
+  t: Pick<TestContext, "after">,
+): Promise<{ window(options?: BrowserContextOptions): Promise<Window> }> {
   const profile = await mkdtemp(join(tmpdir(), "spampots-browser-"));
   const browser = await chromium.launch({
     executablePath: program,
@@ -39,8 +41,8 @@ export async function openBrowser(t: Pick<TestContext, "after">): Promise<{ wind
     assert.deepEqual(all.flat(), [], "a page complained");
   });
   return {
-    async window() {
-      const context = await browser.newContext();
+    async window(options = {}) {
+      const context = await browser.newContext(options);
       const page = await context.newPage();
       const complaints: string[] = [];
       all.push(complaints);

@@ -37,11 +37,11 @@ test("charts, tables and CSV of a publication say what its signed summary says",
   await publishSummary(served, summaryOf(1));
   const { sequence } = await publishSummary(served, largeSummary);
   const page = await signedIn(t, served);
-  await page.goto(`${served.url}/portal/feeds/summary/${sequence}/figures`);
+  await page.goto(`${served.url}/portal/feeds/summary/${sequence}`);
 
   const expected = summaryFigures(largeSummary);
   assert.deepEqual(
-    await page.getByRole("heading", { level: 3 }).allTextContents(),
+    await page.locator(".figure").getByRole("heading", { level: 3 }).allTextContents(),
     expected.map(({ finding }) => finding),
   );
   const charts = page.getByRole("img");
@@ -82,7 +82,7 @@ test("one sheet of a chart is seen, in the colours of the light, the dark or the
   const served = await openServed(t);
   await publishSummary(served, largeSummary);
   const page = await signedIn(t, served);
-  await page.goto(`${served.url}/portal/feeds/summary/latest/figures`);
+  await page.goto(`${served.url}/portal/feeds/summary/latest`);
   const ink = () => page.evaluate(inkOfDays);
   const seen = () => page.locator("#days svg:visible").getAttribute("class");
   assert.deepEqual([await seen(), await ink()], ["chart chart-wide", "rgb(27, 29, 33)"]);
@@ -117,7 +117,7 @@ test("no text of a chart stands beyond its sheet, or on another one", async (t) 
   const served = await openServed(t);
   for (let weeksAgo = 12; weeksAgo >= 0; weeksAgo -= 1) await publishSummary(served, summaryOf(weeksAgo));
   const page = await signedIn(t, served);
-  for (const path of ["/portal/feeds/summary/latest/figures", "/portal/trend"]) {
+  for (const path of ["/portal/feeds/summary/latest", "/portal/trend"]) {
     for (const width of [900, 360]) {
       await page.setViewportSize({ width, height: 900 });
       await page.goto(served.url + path);
@@ -160,7 +160,7 @@ test("names that spammers and registries wrote stay names", async (t) => {
     languages: payloads.map((language) => ({ language, ...figure(5, 6) })),
   });
   const page = await signedIn(t, served);
-  await page.goto(`${served.url}/portal/feeds/summary/latest/figures`);
+  await page.goto(`${served.url}/portal/feeds/summary/latest`);
   const found = z
     .object({ hit: z.boolean(), strange: z.int(), hosts: z.array(z.string()), text: z.string() })
     .parse(await page.evaluate(whatIsThere));
@@ -218,7 +218,8 @@ test("periods side by side: the newest of each, those withdrawn and those missin
       ["2026-W46", "5,812,440", "seen whole"],
     ],
   );
-  assert.equal(await statusOf(page, `${served.url}/portal/feeds/summary/${wrong.sequence}/figures`), 404);
+  await page.goto(`${served.url}/portal/feeds/summary/${wrong.sequence}`);
+  assert.equal(await page.locator(".figure").count(), 0, "what was withdrawn isn't drawn");
 });
 
 test("what isn't the caller's own isn't there, and what isn't as it was signed isn't shown", async (t) => {
@@ -228,13 +229,7 @@ test("what isn't the caller's own isn't there, and what isn't as it was signed i
   const manifest = await publishSummary(served, own);
   const stranger = await signedIn(t, served, "ncc");
   const base = `${served.url}/portal/feeds`;
-  for (const path of [
-    "summary/1/figures",
-    "summary/1/figures/days.csv",
-    "none/1/figures",
-    "summary/9/figures",
-    "spam-sources/latest/figures",
-  ])
+  for (const path of ["summary/1", "summary/1/figures/days.csv", "none/1", "summary/9", "spam-sources/latest"])
     assert.equal(await statusOf(stranger, `${base}/${path}`), 404, path);
   assert.equal(await statusOf(stranger, `${served.url}/portal/trend/summary.csv`), 404);
 
@@ -244,10 +239,10 @@ test("what isn't the caller's own isn't there, and what isn't as it was signed i
   const path = join(served.root, feedPrefix("twcert", "summary"), artifactKey(artifact));
   const whole = await readFile(path, "utf8");
   await writeFile(path, whole.replace("7654321", "7654322"));
-  assert.equal(await statusOf(page, `${base}/summary/1/figures`), 500);
+  assert.equal(await statusOf(page, `${base}/summary/1`), 500);
   assert.doesNotMatch((await page.locator("body").textContent()) ?? "", /765432|7,654/);
   assert.equal(await statusOf(page, `${served.url}/portal/trend`), 500);
   await writeFile(path, whole);
-  for (const path of ["summary/1/figures/nope.csv", "summary/0/figures", "summary/1/figures/days.json"])
+  for (const path of ["summary/1/figures/nope.csv", "summary/0", "summary/1/figures/days.json"])
     assert.equal(await statusOf(page, `${base}/${path}`), 404, path);
 });

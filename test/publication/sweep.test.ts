@@ -211,6 +211,14 @@ test("leases that killed runners left go after a day", async (t) => {
   for await (const { key } of world.store.list("leases/")) assert.fail(key);
 });
 
+test("how a site stood goes after three weeks", async (t) => {
+  const world = await openOperatorWorld(t);
+  await world.store.putOnce("health/20261116T060000Z.json", new Uint8Array([1]));
+  assert.deepEqual(counts(await sweep(sweepWorld(world, Date.now() + 20 * 24 * hourMs))), {});
+  assert.deepEqual(counts(await sweep(sweepWorld(world, Date.now() + 22 * 24 * hourMs))), { "old health": 1 });
+  for await (const { key } of world.store.list("health/")) assert.fail(key);
+});
+
 /** Something of every kind, at an instant at which all of it can go. */
 async function leftoversEverywhere(t: TestContext): Promise<{ world: OperatorWorld; now: number }> {
   const world = await publishedWorld(t);

@@ -19,8 +19,8 @@ const fetched = z.strictObject({
   ...handed,
   /** Bytes [from, to) of the artifact, where a part was handed out. */
   range: z.tuple([z.int(), z.int()]).exactOptional(),
-  how: z.enum(["pull", "taxii"]),
-  /** `jti` of the token. */
+  how: z.enum(["pull", "taxii", "portal"]),
+  /** `jti` of the token, or of the session. */
   token: z.string().max(100),
   address: z.string().max(60),
 });

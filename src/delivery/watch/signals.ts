@@ -32,6 +32,8 @@ export interface SignalsWorld {
   /** How far each log is known to go, beside the lake. */
   readonly marks: Store;
   readonly registry: Registry;
+  /** Takes note of how logs stand after a tick. Never rejects. */
+  readonly health?: { note(logs: readonly LogFacts[], now: number): Promise<void> };
   /** Hours after which what is due makes the runner not ready. */
   readonly readyLagHours: number;
   /** Milliseconds since 1970 UTC. */
@@ -153,6 +155,7 @@ export class Signals {
         this.#logs = logs;
         this.#dueFrom = dueFrom(logs, this.#world.clock());
         this.#settle(logAlerts(logs, this.#world.clock()), alertKinds);
+        return this.#world.health?.note(logs, this.#world.clock());
       })
       .catch((error: unknown) => this.#world.log.error({ err: error }, "how things stand can't be told"))
       .finally(() => {

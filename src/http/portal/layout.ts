@@ -7,16 +7,33 @@
 import { html } from "hono/html";
 import type { HtmlEscapedString } from "hono/utils/html";
 import { plain } from "../../log.ts";
+import type { Tlp } from "../../model.ts";
 import { language, texts } from "./texts.ts";
 
 /** Escaped HTML. */
 export type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
+
+/** A page that one can go to. */
+export interface Place {
+  readonly href: string;
+  readonly label: string;
+  /** True on that page itself. */
+  readonly here?: boolean;
+}
 
 /** A page, without its frame. */
 export interface Page {
   readonly title: string;
   /** Who is signed in, by its name. */
   readonly who?: string;
+  /** Where signing out is asked for; a partner's by default. */
+  readonly signOut?: string;
+  /** Pages that one can go to from anywhere. */
+  readonly nav?: readonly Place[];
+  /** Where this page stands, from the first page on, without itself. */
+  readonly path?: readonly Place[];
+  /** TLP label of what the page shows: it stands on the page, and on every sheet of it that is printed. */
+  readonly label?: Tlp;
   readonly main: Html;
   /** Names of scripts below `/portal/`. */
   readonly scripts?: readonly string[];
@@ -25,7 +42,17 @@ export interface Page {
 
 /** A page as an answer that nobody keeps. */
 export async function pageResponse(issuer: string, page: Page): Promise<Response> {
-  const { title, who, main, scripts = [], status = 200 } = page;
+  const {
+    title,
+    who,
+    signOut = "/portal/sign-out",
+    nav = [],
+    path = [],
+    label,
+    main,
+    scripts = [],
+    status = 200,
+  } = page;
   const document = await html`<!doctype html>
 <html lang="${language}">
 <head>
@@ -35,10 +62,12 @@ export async function pageResponse(issuer: string, page: Page): Promise<Response
 <link rel="stylesheet" href="/portal/style.css">
 ${scripts.map((name) => html`<script type="module" src="/portal/${name}"></script>`)}
 </head>
-<body>
+<body${label === undefined ? "" : html` data-tlp="${label}"`}>
 <a class="skip" href="#main">${texts.skip}</a>
-<header><p><a href="/portal">${texts.portal(issuer)}</a></p>${who === undefined ? "" : whoIsIn(who)}</header>
-<main id="main">
+<header><p class="issuer"><a href="/portal">${texts.portal(issuer)}</a></p>${navigation(nav)}${who === undefined ? "" : whoIsIn(who, signOut)}</header>
+<main id="main" tabindex="-1">
+${pathTo(path)}
+${label === undefined ? "" : html`<p class="tlp">TLP:${label}</p>`}
 <h1>${plain(title)}</h1>
 ${main}
 </main>
@@ -51,5 +80,20 @@ ${main}
   });
 }
 
-const whoIsIn = (who: string) =>
-  html`<form method="post" action="/portal/sign-out"><span>${plain(who)}</span> <button>${texts.signOut}</button></form>`;
+const navigation = (places: readonly Place[]) =>
+  places.length === 0
+    ? ""
+    : html`<nav aria-label="${texts.navigation}"><ul>${places.map(
+        ({ href, label, here }) =>
+          html`<li><a href="${href}"${here ? html` aria-current="page"` : ""}>${plain(label)}</a></li>`,
+      )}</ul></nav>`;
+
+const pathTo = (places: readonly Place[]) =>
+  places.length === 0
+    ? ""
+    : html`<nav class="path" aria-label="${texts.pathTo}"><ol>${places.map(
+        ({ href, label }) => html`<li><a href="${href}">${plain(label)}</a></li>`,
+      )}</ol></nav>`;
+
+const whoIsIn = (who: string, signOut: string) =>
+  html`<form class="who" method="post" action="${signOut}"><span>${plain(who)}</span> <button>${texts.signOut}</button></form>`;

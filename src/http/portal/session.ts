@@ -7,6 +7,7 @@
 import { randomUUID } from "node:crypto";
 import type { Context } from "hono";
 import { isError } from "../../errors.ts";
+import type { Partner } from "../../feed/partners.ts";
 import { mint, portalSessionSeconds, readToken, sessionFacts } from "../../partner/tokens.ts";
 import type { Caller } from "../access.ts";
 import type { HttpEnv } from "../route.ts";
@@ -50,6 +51,12 @@ export async function sessionCaller(context: Context<HttpEnv>, world: HttpWorld)
     if (isError(error, "unauthenticated")) return undefined;
     throw error;
   }
+}
+
+/** Whose session it is, whether or not it may come in now. */
+export async function sessionPartner(context: Context<HttpEnv>, world: HttpWorld): Promise<Partner | undefined> {
+  const claims = await claimsOf(context, world);
+  return claims && world.registry.partners.get(claims.sub);
 }
 
 /** Ends the session, wherever its token was copied to. */

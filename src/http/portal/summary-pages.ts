@@ -1,73 +1,50 @@
 /**
- * Routes on summaries: the figures of a publication on a page of their own, made to be printed; the CSV of each; and
- * periods side by side. All of it is made from the signed JSON of the caller's own publications; nothing else is read.
+ * Routes on summaries: the CSV of a publication's figures, and periods side by side. All of it is made from the signed JSON of the caller's own publications; nothing else is read.
  *
  * @see design §3 points 1 and 15
  */
-import type { Context, Hono } from "hono";
+import type { Hono } from "hono";
 import { html } from "hono/html";
 import { tlpLabels } from "../../model.ts";
-import type { Manifest } from "../../publication/manifest.ts";
 import type { Summary } from "../../publication/summary.ts";
 import type { Caller } from "../access.ts";
-import { feedOf, inFeed, inLog, type OwnFeed, publicationOf } from "../pull/shared.ts";
+import { feedOf, inFeed, type OwnFeed } from "../pull/shared.ts";
 import { type HttpEnv, notFound } from "../route.ts";
 import type { HttpWorld } from "../world.ts";
+import { publicationAsked, viewOf } from "./asked.ts";
 import type { PageFigure } from "./charts/chart.ts";
 import { drawFigures, figureSection } from "./charts/section.ts";
 import { texts } from "./charts/texts.ts";
 import { type TrendPeriod, trendFigure } from "./charts/trend.ts";
 import { type Html, pageResponse } from "./layout.ts";
-import { csvResponse, figureCsv, summarySection } from "./summary-section.ts";
+import { partnerPage } from "./partner-page.ts";
+import { csvResponse, figureCsv } from "./summary-section.ts";
+import { texts as portalTexts } from "./texts.ts";
 import { trendPeriods } from "./trend-periods.ts";
 
 /** Adds the routes to the portal; whoever comes to them is signed in. */
 export function summaryRoutes(portal: Hono<HttpEnv>, world: HttpWorld): void {
   const { issuer, clock } = world;
-  portal.get("/portal/feeds/:feed/:sequence/figures", async (context) => {
-    const caller = callerOf(context);
-    const { own, manifest } = await namedPublication(context, clock());
-    const section = await summarySection(own.published, manifest, clock());
-    if (section === undefined) throw notFound();
-    const title = `${own.subscription.feed.title}, ${manifest.period.id}`;
-    return pageResponse(issuer, { title, who: caller.partner.name, main: html`${labels(manifest)}${section}` });
-  });
   portal.get("/portal/feeds/:feed/:sequence/figures/:file{[a-z-]+\\.csv}", async (context) => {
-    const { own, manifest } = await namedPublication(context, clock());
-    return figureCsv(own.published, manifest, context.req.param("file").slice(0, -4), clock());
+    const { published, facts } = await publicationAsked(context, world);
+    const { manifest } = await published.read(facts.sequence);
+    return figureCsv(published, manifest, context.req.param("file").slice(0, -4), clock());
   });
   portal.get("/portal/trend", async (context) => {
-    const caller = callerOf(context);
+    const view = viewOf(context, world);
     const sections: Html[] = [];
-    for (const own of summaryFeeds(caller)) sections.push(await trendSection(own, clock()));
+    for (const own of summaryFeeds(view.caller)) sections.push(await trendSection(own, clock()));
     const main = sections.length === 0 ? html`<p>${texts.trend.none}</p>` : html`${sections}`;
-    return pageResponse(issuer, { title: texts.trend.page, who: caller.partner.name, main });
+    return pageResponse(issuer, partnerPage(view, { title: portalTexts.trend, at: "/portal/trend", main }));
   });
   portal.get("/portal/trend/:file{[a-z0-9-]+\\.csv}", async (context) => {
+    const { caller } = viewOf(context, world);
     const params = inFeed.safeParse({ feed: context.req.param("file").slice(0, -4) });
     if (!params.success) throw notFound();
-    const { trend } = await trendOf(feedOf(callerOf(context), params.data.feed), clock());
+    const { trend } = await trendOf(feedOf(caller, params.data.feed), clock());
     if (trend === undefined) throw notFound();
     return csvResponse(trend.figure, trend.strictest);
   });
-}
-
-function callerOf(context: Context<HttpEnv>): Caller {
-  const caller = context.get("caller");
-  if (caller === undefined) throw notFound();
-  return caller;
-}
-
-/** The caller's own publication that a path names. @throws SpampotsError `not-found` */
-async function namedPublication(
-  context: Context<HttpEnv>,
-  now: number,
-): Promise<{ readonly own: OwnFeed; readonly manifest: Manifest }> {
-  const params = inLog.safeParse(context.req.param());
-  if (!params.success) throw notFound();
-  const own = feedOf(callerOf(context), params.data.feed);
-  const { sequence } = await publicationOf(own.published, params.data.sequence, undefined, now);
-  return { own, manifest: (await own.published.read(sequence)).manifest };
 }
 
 const labels = ({ tlp, simulated }: Pick<Summary, "tlp" | "simulated">): Html =>

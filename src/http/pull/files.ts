@@ -101,7 +101,7 @@ export function fileRoutes(routes: Routes, world: HttpWorld): void {
 }
 
 /** An artifact that can be handed out. @throws SpampotsError `not-found`, `gone` */
-async function downloadOf(
+export async function downloadOf(
   feed: string,
   published: PublishedFeed,
   manifest: Manifest,

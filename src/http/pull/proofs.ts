@@ -1,6 +1,6 @@
 /** Routes on what a partner proves by: its receipts, and the keys that sign its publications. */
 import { z } from "zod";
-import { readReceipts } from "../../delivery/receipts/journal.ts";
+import { type ReceiptJournal, readReceipts } from "../../delivery/receipts/journal.ts";
 import { maxJwsBytes, readBounded, sequenceName } from "../../publication/log.ts";
 import { jwsMediaType } from "../../publication/sign.ts";
 import type { Caller } from "../access.ts";
@@ -13,9 +13,16 @@ const keyStore = ({ store }: HttpWorld, caller: Caller) => store.under(`partners
 /** What no book of ours can hold. */
 const note = "What you read from your S3 prefix yourself, or by a link into the store, leaves no receipt.";
 
+const movedAt = new WeakMap<ReceiptJournal, number>();
+
+/** Sees to it that receipts up to a second ago can be read: objects hold many, and nobody waits for what others do. */
+export async function recentMoved({ journal, clock }: HttpWorld): Promise<void> {
+  if (Math.abs(clock() - (movedAt.get(journal) ?? Number.NEGATIVE_INFINITY)) < 1000) return;
+  movedAt.set(journal, clock());
+  await journal.move();
+}
+
 export function proofRoutes(routes: Routes, world: HttpWorld): void {
-  const { clock } = world;
-  let movedAt = Number.NEGATIVE_INFINITY;
   routes.secured(
     {
       method: "GET",
@@ -39,11 +46,7 @@ export function proofRoutes(routes: Routes, world: HttpWorld): void {
       ),
     },
     async ({ caller, query }) => {
-      // At most once a second: objects hold many receipts, and nobody waits for what others do.
-      if (Math.abs(clock() - movedAt) >= 1000) {
-        movedAt = clock();
-        await world.journal.move();
-      }
+      await recentMoved(world);
       const { after, limit } = query;
       const store = world.store.under(`receipts/${caller.partner.id}`);
       return json({ ...(await readReceipts(store, { limit, ...(after === undefined ? {} : { after }) })), note });

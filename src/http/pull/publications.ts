@@ -6,6 +6,7 @@ import { secondsInstant } from "../../feed/period.ts";
 import { manifestSchema } from "../../publication/manifest.ts";
 import { jwsMediaType, readJws } from "../../publication/sign.ts";
 import type { Caller } from "../access.ts";
+import { type Request, wayOf } from "../download.ts";
 import { preferred } from "../media.ts";
 import type { PublicationFacts, PublishedFeed } from "../published.ts";
 import { matches } from "../range-header.ts";
@@ -114,11 +115,13 @@ async function waitFor(
 }
 
 async function manifestAnswer(
-  { context, caller, params, address }: AskedByCaller<{ feed: string; sequence: string }, unknown>,
+  asked: AskedByCaller<{ feed: string; sequence: string }, unknown>,
   published: PublishedFeed,
-  { sequence, payloadSha256 }: PublicationFacts,
-  { journal, clock }: HttpWorld,
+  facts: PublicationFacts,
+  world: HttpWorld,
 ): Promise<Response> {
+  const { context, params } = asked;
+  const { sequence, payloadSha256 } = facts;
   const type = preferred(context.req.header("accept"), [jwsMediaType, "application/json"]);
   if (type === undefined) {
     throw new SpampotsError("not-acceptable", "A publication has none of the types that you accept.", {
@@ -135,15 +138,33 @@ async function manifestAnswer(
     Vary: "Accept",
   };
   if (matches(context.req.header("if-none-match"), etag)) return new Response(null, { status: 304, headers });
-  const bytes = await published.signed(sequence);
-  const body = type === jwsMediaType ? bytes : readJws(bytes, "spampots-manifest+jws").payload;
+  return handOutManifest(asked, { feed: params.feed, published, facts, headers }, world);
+}
+
+/** A signed manifest that is handed out. */
+interface ManifestDownload {
+  readonly feed: string;
+  readonly published: PublishedFeed;
+  readonly facts: Pick<PublicationFacts, "sequence" | "payloadSha256">;
+  /** `Content-Type` says whether the payload is wanted, or all of the JWS. */
+  readonly headers: Readonly<Record<string, string>> & { readonly "Content-Type": string };
+}
+
+/** A signed manifest, or its payload, with a receipt for it. */
+export async function handOutManifest(
+  { context, caller, address }: Request,
+  { feed, published, facts, headers }: ManifestDownload,
+  { journal, clock }: HttpWorld,
+): Promise<Response> {
+  const bytes = await published.signed(facts.sequence);
+  const body = headers["Content-Type"] === jwsMediaType ? bytes : readJws(bytes, "spampots-manifest+jws").payload;
   if (context.req.method !== "HEAD") {
     await journal.note(caller.partner.id, {
       at: secondsInstant(clock()),
-      feed: params.feed,
-      sequence,
-      sha256: payloadSha256,
-      how: "pull",
+      feed,
+      sequence: facts.sequence,
+      sha256: facts.payloadSha256,
+      how: wayOf(caller),
       token: caller.token.id,
       address,
     });

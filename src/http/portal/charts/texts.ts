@@ -162,7 +162,6 @@ export const texts = {
   },
   trend: {
     title: "Messages, source addresses and autonomous systems, period by period",
-    page: "Are we getting cleaner?",
     link: "Are we getting cleaner? Periods side by side",
     none: "Nothing was published yet.",
     single: (period: string) =>
