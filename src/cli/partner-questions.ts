@@ -17,8 +17,8 @@ export type Draft = Partial<Omit<PartnerEntry, "mou">> & { readonly mou?: Partia
 
 /** What answers are read and checked against. */
 export interface Asked {
-  /** partners.yaml as it is. */
-  readonly text: string;
+  /** Who is a partner already. */
+  readonly others: readonly PartnerEntry[];
   readonly feeds: ReadonlyMap<string, Feed>;
   readonly now: number;
   /** Has the store a log of a partner of this id? */
@@ -309,7 +309,7 @@ const standInMou = {
 };
 
 /** What `check` would say to a question's answer, beside the other answers so far. */
-function problemsOf({ flag, paths }: Question, draft: Draft, { text, feeds }: Asked): Problem[] {
+function problemsOf({ flag, paths }: Question, draft: Draft, { others, feeds }: Asked): Problem[] {
   const candidate = { ...standIn, ...draft, mou: { ...standInMou, ...draft.mou } };
   const isOwn = ({ path }: Problem) => {
     const isDelivery = path.includes("deliveries");
@@ -318,7 +318,7 @@ function problemsOf({ flag, paths }: Question, draft: Draft, { text, feeds }: As
     if (path.startsWith("partners[")) return paths.includes("id");
     return !isDelivery && paths.some((own) => path === own || path.startsWith(`${own}[`) || path.startsWith(`${own}.`));
   };
-  return problemsOfEntry(text, candidate, feeds)
+  return problemsOfEntry(others, candidate, feeds)
     .filter(isOwn)
     .map((problem) => ({ ...problem, file: flagName(flag) }));
 }

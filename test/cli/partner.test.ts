@@ -8,7 +8,6 @@ import { interview } from "../../src/cli/partner-questions.ts";
 import { type Terminal, terminalOn } from "../../src/cli/terminal.ts";
 import { isError } from "../../src/errors.ts";
 import { loadFeeds } from "../../src/feed/configuration.ts";
-import { emptyRegistry } from "../../src/partner/registry/changes.ts";
 import { capturesOf, openOperatorWorld, partnersYaml } from "../publication/operator-world.ts";
 import { projectRoot } from "../source-files.ts";
 import { siteFolder } from "./site-folder.ts";
@@ -168,7 +167,7 @@ test("a registry is begun where there is none; destinations go to the feeds that
   assert.equal(both.code, 2);
 });
 
-test("a preview as a process: what spammers wrote is shown harmless, other policies are checked", async (t) => {
+test("a preview as a process stores nothing, and refuses policies that `check` would refuse", async (t) => {
   const { world, site } = await siteOf(t);
   await world.ingest("pot-1", capturesOf("203.0.113.7", "2026-11-10T01:00:00Z", 3));
   const now = ["--now", "2026-11-12T12:00:00Z"];
@@ -200,7 +199,7 @@ function typing(lines: readonly string[]): { terminal: Terminal; shown: () => st
 
 async function askedOf(used: readonly string[] = []) {
   const feeds = await loadFeeds(projectRoot);
-  return { text: emptyRegistry, feeds, now: Date.UTC(2026, 10, 23), isUsed: async (id: string) => used.includes(id) };
+  return { others: [], feeds, now: Date.UTC(2026, 10, 23), isUsed: async (id: string) => used.includes(id) };
 }
 
 test("questions have defaults, and a wrong answer is told at once", async () => {

@@ -279,9 +279,13 @@ export function withPolicy(text: string, id: string, { economies, tlp, masks }: 
   });
 }
 
-/** Problems that the candidate's entry would have, with those that others would have for its sake; lines apart. */
-export function problemsOfEntry(text: string, candidate: unknown, feeds: Feeds): readonly Problem[] {
-  const others = rawPartners(opened(text, feeds).document);
+/** The entries of a text that has no problems. @throws SpampotsError `bad-configuration` */
+export function entriesOf(text: string, feeds: Feeds): readonly PartnerEntry[] {
+  return rawPartners(opened(text, feeds).document) as unknown[] as PartnerEntry[]; // checked by the schema
+}
+
+/** Problems that an entry would have beside others, which have none, and those that others would have for its sake. */
+export function problemsOfEntry(others: readonly PartnerEntry[], candidate: unknown, feeds: Feeds): readonly Problem[] {
   const checked = parsePartners("", JSON.stringify({ partners: [...others, candidate] }), feeds);
   const own = `partners[${others.length}]`;
   return checked.problems.map(({ path, message }) => ({
