@@ -193,7 +193,7 @@ export const questions: readonly Question[] = [
 
 const wrong = (message: string) => new SpampotsError("bad-argument", message);
 
-/** `twcert-cc` from `TWCERT/CC`. */
+/** `twcert-cc` from `TWCERT/CC`; nothing from a name without Latin letters. */
 function idFrom(name: string): string {
   const words = name
     .normalize("NFKD")
@@ -203,6 +203,7 @@ function idFrom(name: string): string {
   return words
     .filter((word) => word !== "")
     .join("-")
+    .replace(/^[0-9-]+/, "")
     .slice(0, 40)
     .replace(/-$/, "");
 }
