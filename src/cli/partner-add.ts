@@ -2,9 +2,10 @@
 import type { Command } from "commander";
 import { SpampotsError } from "../errors.ts";
 import type { PartnerEntry } from "../feed/partners.ts";
-import { emptyRegistry, keyThumbprint, withPartner } from "../partner/registry/changes.ts";
+import { emptyRegistry, entriesOf, keyThumbprint, withPartner } from "../partner/registry/changes.ts";
 import { change, openRegistry } from "./partner-change.ts";
-import { type Draft, interview, questions } from "./partner-questions.ts";
+import { interview } from "./partner-interview.ts";
+import { type Draft, questions } from "./partner-questions.ts";
 import type { Run } from "./run.ts";
 import { say, sayJson } from "./say.ts";
 import { openTerminal, type Terminal } from "./terminal.ts";
@@ -44,7 +45,12 @@ async function add(world: CliWorld, flags: Flags): Promise<void> {
 export async function addFrom(world: CliWorld, flags: Flags, terminal: Terminal | undefined): Promise<void> {
   const opened = await openRegistry(world);
   const text = opened.file.text ?? emptyRegistry;
-  const asked = { text, feeds: opened.feeds, now: world.clock(), isUsed: (id: string) => isUsed(world, id) };
+  const asked = {
+    others: entriesOf(text, opened.feeds),
+    feeds: opened.feeds,
+    now: world.clock(),
+    isUsed: (id: string) => isUsed(world, id),
+  };
   const entry = entryOf(await interview(givenBy(flags), asked, terminal));
   const after = withPartner(text, entry, opened.feeds);
   const changed = await change(world, opened, after, { terminal, yes: flags.yes === true });

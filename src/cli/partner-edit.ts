@@ -42,6 +42,7 @@ export function editCommands(partner: Command, run: Run): void {
     .description("Set a later end of a partner's MoU, and its new reference if it has one.")
     .argument(...idArgument)
     .option("--expires <YYYY-MM-DD>", "last day of the MoU")
+    .option("--signed <YYYY-MM-DD>", "first day of the MoU, where it had ended: what was captured before never leaves")
     .option("--reference <text>", "reference of the MoU from now on; as before by default")
     .option(...yes)
     .action(run(renew));
@@ -106,7 +107,7 @@ async function suspend(world: CliWorld, id: string, suspended: boolean): Promise
 async function renew(
   world: CliWorld,
   id: string,
-  flags: { expires?: string; reference?: string; yes?: boolean },
+  flags: { expires?: string; signed?: string; reference?: string; yes?: boolean },
 ): Promise<void> {
   const opened = await openRegistry(world);
   const text = textOf(opened);
@@ -126,10 +127,10 @@ function partnerBefore(text: string, id: string, opened: Opened): Partner | unde
     : partnerOf(text, id, opened);
 }
 
-/** @throws SpampotsError `bad-argument` where no later end is given. */
+/** @throws SpampotsError `bad-argument` where no later end is given, or it isn't said whether a gap counts. */
 function renewalOf(
   partner: Partner | undefined,
-  { expires, reference }: { expires?: string; reference?: string },
+  { expires, signed, reference }: { expires?: string; signed?: string; reference?: string },
   now: number,
 ): Renewal {
   const until = partner === undefined ? undefined : dayId(partner.mou.to - 1);
@@ -145,7 +146,14 @@ function renewalOf(
       hint: "Write its last day as YYYY-MM-DD. To end it before, `spampots partner suspend` or `partner remove`.",
     });
   }
-  return { expires, ...(reference === undefined ? {} : { reference }) };
+  if (partner !== undefined && now >= partner.mou.to && signed === undefined) {
+    const from = dayId(partner.mou.from);
+    throw new SpampotsError("bad-argument", "The MoU had ended: it must be said whether the time since then counts.", {
+      ended: until,
+      hint: `Give --signed with the first day of the new one, or --signed ${from} where all since then is covered.`,
+    });
+  }
+  return { expires, ...(signed === undefined ? {} : { signed }), ...(reference === undefined ? {} : { reference }) };
 }
 
 interface KeyFlags {

@@ -37,15 +37,14 @@ export function mouState(partner: Partner, now: number): MouState {
   return inForce(partner, now) ? "in force" : "not yet begun";
 }
 
-/** Newest sequences by feed; `undefined` where the store isn't there. */
-type Sequences = ReadonlyMap<string, number> | undefined;
+/** Newest sequences by feed, `undefined` of a log that doesn't hold; `undefined` where the store isn't there. */
+type Sequences = ReadonlyMap<string, number | undefined> | undefined;
 
 /** @throws SpampotsError as the store does, but for one that isn't there. */
 async function sequencesOf(store: Store, { id, subscriptions }: Partner): Promise<Sequences> {
   try {
     const newest = await mapAtOnce(subscriptions, logsAtOnce, async ({ feed }) => {
-      const sequence = await tipSequence(store.under(feedPrefix(id, feed.id)));
-      return [feed.id, sequence] as const;
+      return [feed.id, await sequenceOf(store.under(feedPrefix(id, feed.id)))] as const;
     });
     return new Map(newest);
   } catch (error) {
@@ -54,6 +53,21 @@ async function sequencesOf(store: Store, { id, subscriptions }: Partner): Promis
     throw error;
   }
 }
+
+async function sequenceOf(log: Store): Promise<number | undefined> {
+  try {
+    return await tipSequence(log);
+  } catch (error) {
+    if (isError(error, "log-behind")) return undefined;
+    throw error;
+  }
+}
+
+/** `–` where nothing was published, `?` where the log has a gap: `spampots verify` says which. */
+const sequenceText = (sequences: NonNullable<Sequences>, feed: string) => {
+  const sequence = sequences.get(feed);
+  return sequence === undefined ? "?" : sequence || "–";
+};
 
 async function list(world: CliWorld): Promise<void> {
   const now = world.clock();
@@ -91,7 +105,7 @@ const economiesText = ({ economies }: Partner) => (economies === "all" ? "all" :
 
 const feedsText = ({ subscriptions }: Partner, sequences: Sequences) =>
   subscriptions
-    .map(({ feed }) => (sequences === undefined ? feed.id : `${feed.id} ${sequences.get(feed.id) || "–"}`))
+    .map(({ feed }) => (sequences === undefined ? feed.id : `${feed.id} ${sequenceText(sequences, feed.id)}`))
     .join(", ");
 
 async function show(world: CliWorld, id: string): Promise<void> {
@@ -138,7 +152,7 @@ const subscriptionRows = ({ subscriptions }: Partner, sequences: Sequences) =>
     every,
     formats.join(", "),
     `TLP:${tlp}`,
-    sequences?.get(feed.id) || "–",
+    sequences === undefined ? "–" : sequenceText(sequences, feed.id),
     destinations.length === 0 ? "pull" : destinations.map((place) => `${place.name} ${placeOf(place)}`).join(", "),
   ]);
 

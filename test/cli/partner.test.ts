@@ -4,11 +4,10 @@ import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { type TestContext, test } from "node:test";
-import { interview } from "../../src/cli/partner-questions.ts";
+import { interview } from "../../src/cli/partner-interview.ts";
 import { type Terminal, terminalOn } from "../../src/cli/terminal.ts";
 import { isError } from "../../src/errors.ts";
 import { loadFeeds } from "../../src/feed/configuration.ts";
-import { emptyRegistry } from "../../src/partner/registry/changes.ts";
 import { capturesOf, openOperatorWorld, partnersYaml } from "../publication/operator-world.ts";
 import { projectRoot } from "../source-files.ts";
 import { siteFolder } from "./site-folder.ts";
@@ -81,8 +80,14 @@ test("a partner is added, shown, renewed, given a new key, suspended and taken o
   assert.equal((await site.run(["partner", "renew", "cert-uy", "--expires", "2020-01-01"])).code, 2);
   const renew = ["partner", "renew", "cert-uy", "--expires", "2031-01-31", "--reference", "MOU-2"];
   assert.match((await site.run(renew)).stdout, /\+ \d+ +reference: MOU-2/);
+  const later = ["--now", "2031-06-01T00:00:00Z", "partner", "renew", "cert-uy", "--expires", "2032-01-31"];
+  const gap = await site.run(later);
+  assert.equal(gap.code, 2);
+  assert.match(gap.stderr, /ended: 2031-01-31\n.*--signed 2026-01-01 where all since then is covered/);
+  assert.match((await site.run([...later, "--signed", "2031-06-01"])).stdout, /\+ \d+ +signed: 2031-06-01/);
+  await site.run(["--now", "2031-06-01T00:00:00Z", "partner", "renew", "cert-uy", "--expires", "2031-07-31"]);
   await site.run(["partner", "suspend", "cert-uy"]);
-  assert.match((await site.run(["partner", "list"])).stdout, /cert-uy .* suspended +2031-01-31/);
+  assert.match((await site.run(["partner", "list"])).stdout, /cert-uy .* suspended +2031-07-31/);
   assert.match((await site.run(["partner", "resume", "cert-uy"])).stdout, /suspended: false/);
 
   const removed = await site.run(["partner", "remove", "cert-uy"]);
@@ -119,6 +124,12 @@ test("without a terminal everything that is missing or wrong is told at once, an
       .sort(),
     ["--contact", "--economies", "--expires", "--feed", "--id", "--key", "--name", "--retention-days"],
   );
+  // The problem is that of the other's entry, which is the beginning of this one.
+  const longer = JSON.parse((await site.run(["--json", "partner", "add", ...flags({ "--id": "twcert-two" })])).stdout);
+  assert.deepEqual(
+    longer.error.problems.map(({ file }: { file: string }) => file),
+    ["--id"],
+  );
   assert.equal(await text(), partnersYaml);
 });
 
@@ -133,10 +144,10 @@ test("an id is never used again while the store holds a log of it", async (t) =>
   assert.match(again.stderr, /--id: .*earlier partner ncc.*never used again/);
   assert.equal(await text(), before);
   const list = JSON.parse((await site.run(["--json", "partner", "list"])).stdout);
-  assert.deepEqual(
-    list.partners.map(({ feeds }: { feeds: { sequence: number }[] }) => feeds.map(({ sequence }) => sequence)),
-    [[2, 2]],
-  );
+  const sequences = ({ feeds }: { feeds: { sequence: number | null }[] }) => feeds.map(({ sequence }) => sequence);
+  assert.deepEqual(list.partners.map(sequences), [[2, 2]]);
+  await rm(join(world.root, "store/partners/twcert/summary/log/00000001.jws"));
+  assert.match((await site.run(["partner", "list"])).stdout, /spam-sources 2, summary \?/);
 });
 
 test("a registry is begun where there is none; destinations go to the feeds that can take them", async (t) => {
@@ -168,7 +179,7 @@ test("a registry is begun where there is none; destinations go to the feeds that
   assert.equal(both.code, 2);
 });
 
-test("a preview as a process: what spammers wrote is shown harmless, other policies are checked", async (t) => {
+test("a preview as a process stores nothing, and refuses policies that `check` would refuse", async (t) => {
   const { world, site } = await siteOf(t);
   await world.ingest("pot-1", capturesOf("203.0.113.7", "2026-11-10T01:00:00Z", 3));
   const now = ["--now", "2026-11-12T12:00:00Z"];
@@ -200,7 +211,7 @@ function typing(lines: readonly string[]): { terminal: Terminal; shown: () => st
 
 async function askedOf(used: readonly string[] = []) {
   const feeds = await loadFeeds(projectRoot);
-  return { text: emptyRegistry, feeds, now: Date.UTC(2026, 10, 23), isUsed: async (id: string) => used.includes(id) };
+  return { others: [], feeds, now: Date.UTC(2026, 10, 23), isUsed: async (id: string) => used.includes(id) };
 }
 
 test("questions have defaults, and a wrong answer is told at once", async () => {

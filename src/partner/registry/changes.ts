@@ -79,13 +79,19 @@ export function withSuspended(text: string, id: string, suspended: boolean, feed
 export interface Renewal {
   /** YYYY-MM-DD, inclusive. */
   readonly expires: string;
+  /** YYYY-MM-DD: what was captured before it doesn't leave. */
+  readonly signed?: string;
   readonly reference?: string;
 }
 
-/** The text with a later end of a partner's MoU. @throws SpampotsError as {@link withSuspended} */
-export function withRenewal(text: string, id: string, { expires, reference }: Renewal, feeds: Feeds): string {
-  const extended = edited(text, feeds, memberChange(id, "expires", expires));
-  return reference === undefined ? extended : edited(extended, feeds, memberChange(id, "reference", reference));
+/** The text with another end of a partner's MoU. @throws SpampotsError as {@link withSuspended} */
+export function withRenewal(text: string, id: string, { expires, signed, reference }: Renewal, feeds: Feeds): string {
+  // The end first: an MoU never ends before it begins, not even in between.
+  const members = Object.entries({ expires, signed, reference });
+  return members.reduce(
+    (made, [name, value]) => (value === undefined ? made : edited(made, feeds, memberChange(id, name, value))),
+    text,
+  );
 }
 
 /** The text with a public key more, beside those that are there. @throws SpampotsError as {@link withSuspended} */
@@ -279,9 +285,13 @@ export function withPolicy(text: string, id: string, { economies, tlp, masks }: 
   });
 }
 
-/** Problems that the candidate's entry would have, with those that others would have for its sake; lines apart. */
-export function problemsOfEntry(text: string, candidate: unknown, feeds: Feeds): readonly Problem[] {
-  const others = rawPartners(opened(text, feeds).document);
+/** The entries of a text that has no problems. @throws SpampotsError `bad-configuration` */
+export function entriesOf(text: string, feeds: Feeds): readonly PartnerEntry[] {
+  return rawPartners(opened(text, feeds).document) as unknown[] as PartnerEntry[]; // checked by the schema
+}
+
+/** Problems that an entry would have beside others, which have none, and those that others would have for its sake. */
+export function problemsOfEntry(others: readonly PartnerEntry[], candidate: unknown, feeds: Feeds): readonly Problem[] {
   const checked = parsePartners("", JSON.stringify({ partners: [...others, candidate] }), feeds);
   const own = `partners[${others.length}]`;
   return checked.problems.map(({ path, message }) => ({

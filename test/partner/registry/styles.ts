@@ -13,6 +13,8 @@ interface EntryStyle {
   readonly inside: boolean;
   readonly ends: boolean;
   readonly below: boolean;
+  /** A text of several lines as the last member. */
+  readonly last: "" | "|" | ">-";
   readonly gap: number;
 }
 
@@ -38,6 +40,7 @@ const entryStyle: fc.Arbitrary<EntryStyle> = fc.record({
   inside: fc.boolean(),
   ends: fc.boolean(),
   below: fc.boolean(),
+  last: fc.constantFrom("", "", "|", ">-"),
   gap: fc.integer({ min: 0, max: 2 }),
 });
 
@@ -57,7 +60,7 @@ export const idOf = (index: number) => `team-${"abcd"[index]}`;
 /** A key of 32 bytes of this number. */
 export const keyX = (number: number) => Buffer.alloc(32, number).toString("base64url");
 
-/** Comments `# own-<n>` belong to an entry, `# out` to none. */
+/** Comments `# own-<n>` and `# in-<n>` belong to an entry, the latter to none of its keys; `# out` belongs to none. */
 export function textOf({ crlf, flow, lastComma, dash, head, foot, others, entries }: Style): string {
   const lines: string[] = head ? ["# out: head", "", "partners: # out: list"] : ["partners: # out: list"];
   if (flow === "none") {
@@ -110,7 +113,13 @@ function blockEntry(entry: EntryStyle, index: number, dash: number): string[] {
     empty: [indent(`keys: [] ${own}`)],
     flow: [indent(`keys: [${keys.join(", ")}]${entry.ends ? ` ${own}` : ""}`)],
     block: [indent(`keys: ${own}`), ...keys.map((key) => indent(`${entry.quoted ? "  " : ""}- ${key} ${own}`))],
-    lines: [indent("keys:"), indent("  ["), ...keys.map((key) => indent(`    ${key}, ${own}`)), indent("  ]")],
+    lines: [
+      indent("keys:"),
+      indent("  ["),
+      indent(`    # in-${index} keys`),
+      ...keys.flatMap((key) => [indent(`    ${key}, ${own}`), indent(`    # in-${index} line`)]),
+      indent("  ]"),
+    ],
   }[entry.keys];
   const mou =
     entry.mou === "flow"
@@ -130,7 +139,7 @@ function blockEntry(entry: EntryStyle, index: number, dash: number): string[] {
   return [
     ...above,
     `${at}- id: ${idOf(index)}${entry.ends ? ` ${own}` : ""}`,
-    indent(`name: "T, ${index}"`),
+    ...(entry.last === "" ? [indent(`name: "T, ${index}"`)] : []),
     ...(entry.inside ? [indent(`${own} inside`), ""] : []),
     indent("economies: [TW]"),
     ...mou,
@@ -139,6 +148,9 @@ function blockEntry(entry: EntryStyle, index: number, dash: number): string[] {
     ...keyLines,
     ...(entry.inside ? [indent(`${own} above subscriptions`)] : []),
     indent("subscriptions: []"),
+    ...(entry.last === ""
+      ? []
+      : [indent(`name: ${entry.last}`), indent("  several"), "", indent("  lines # no comment")]),
     ...(entry.below ? [indent(`${own} below`)] : []),
   ];
 }
