@@ -97,6 +97,39 @@ test("a browser that doesn't know Ed25519 makes a P-256 key", async (t) => {
   assert.equal(request?.key.alg, "ES256");
 });
 
+test("all of it works by keyboard alone, each step beginning where the one before ended", async (t) => {
+  const served = await openServed(t);
+  const browser = await openBrowser(t);
+  const { page } = await browser.window();
+  await page.goto(await linkFor(served, "ncc", "join"));
+  // The skip link, the portal's name, then the button.
+  for (let stop = 0; stop < 3; stop += 1) await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await page.locator("#save:focus").waitFor();
+  const [download] = await Promise.all([page.waitForEvent("download"), page.keyboard.press("Enter")]);
+  const file = join(served.config, download.suggestedFilename());
+  await download.saveAs(file);
+  await page.keyboard.press("Tab");
+  const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.keyboard.press("Enter")]);
+  await chooser.setFiles(file);
+  await page.locator("#send:focus").waitFor();
+  await page.keyboard.press("Enter");
+  await page.getByText("is with the operator").waitFor();
+  assert.equal((await listRequests(served.store)).length, 1);
+});
+
+test("a browser that makes no keys is told so, and what to do", async (t) => {
+  const served = await openServed(t);
+  const browser = await openBrowser(t);
+  const { page, context } = await browser.window();
+  await context.addInitScript(() => {
+    Object.defineProperty(crypto.subtle, "generateKey", { value: () => Promise.reject(new Error("no")) });
+  });
+  await page.goto(await linkFor(served, "ncc", "join"));
+  await page.getByRole("button", { name: "Make the key" }).click();
+  await page.locator("#status", { hasText: "spampots join" }).waitFor();
+});
+
 test("without JavaScript the page says what to do instead", async (t) => {
   const served = await openServed(t);
   const browser = await openBrowser(t);

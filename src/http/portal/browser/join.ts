@@ -13,7 +13,9 @@ export function startJoining(): void {
 
   element("make").addEventListener("click", async () => {
     element("make").disabled = true;
-    const { kty, crv, x, y, d } = await newJwk();
+    const pair = await newJwk().catch(() => undefined);
+    if (pair === undefined) return say("cannot");
+    const { kty, crv, x, y, d } = pair;
     const jwk = { kty, crv, x, ...(y === undefined ? {} : { y }), d, partner };
     made = { text: `${JSON.stringify(jwk, undefined, 2)}\n`, d };
     const key = await readKey(made.text);
