@@ -131,7 +131,7 @@ test("one is put at first, then hourly, and sooner where something changed: neve
   const found = await readHealth(store, testNow + 87 * minute);
   assert.equal(found.state, "found");
   assert.deepEqual(found.state === "found" && [found.health.at, found.health.logs[0]?.sequence, found.health.ingest], [
-    "2026-11-16T07:20:00Z",
+    "2026-11-16T07:26:00Z",
     3,
     undefined,
   ]);
