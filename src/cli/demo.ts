@@ -10,7 +10,7 @@ import { dayId, periodAt } from "../feed/period.ts";
 import { clearSpool, ingestFile } from "../ingest.ts";
 import { dayMs } from "../model.ts";
 import { newTokenKey, openTokenKeys } from "../partner/token-keys.ts";
-import { mintPartnerToken } from "../partner/tokens.ts";
+import { mint, mintPartnerToken } from "../partner/tokens.ts";
 import { jwks } from "../publication/jwk.ts";
 import { listKeys, newKeys } from "../publication/keys.ts";
 import { type PublishOutcome, publish } from "../publication/publish.ts";
@@ -220,11 +220,15 @@ async function served(world: CliWorld, clock: () => number): Promise<void> {
   const given = { partner: guest, seconds: dayMs / 1000, id: randomUUID(), now: clock() };
   const file = join(settings.data, `${guest}.token`);
   await writeFile(file, `${await mintPartnerToken(serving, signer, given)}\n`, { mode: 0o600 });
+  const claims = { sub: guest, jti: randomUUID() };
+  const link = `${serving.url}/portal/sign-in?link=${await mint(serving, signer, "spampots-sign-in+jwt", claims, given)}`;
   const header = `-H "Authorization: Bearer $(cat ${near(file)})"`;
-  if (world.json) sayJson({ url: serving.url, token: file });
+  if (world.json) sayJson({ url: serving.url, token: file, link });
   else
     say(`
-5. Serving at ${serving.url} until Ctrl-C. Look at ${serving.url}/reference, and in another terminal, as ${guest}:
+5. Serving at ${serving.url} until Ctrl-C. The portal, with charts of each week, as ${guest} sees it (this link works once):
+  ${link}
+For machines there is ${serving.url}/reference; in another terminal:
   curl ${header} ${serving.url}/v1/feeds
   curl ${header} ${serving.url}/v1/feeds/spam-sources/latest.csv | head
   npx spampots fetch --url ${serving.url} --partner ${guest} --token-file ${near(file)} --into data/fetched`);
