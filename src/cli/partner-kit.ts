@@ -41,6 +41,7 @@ export function kitCommand(partner: Command, run: Run): void {
 
 async function makeKit(world: CliWorld, id: string, flags: KitFlags): Promise<void> {
   const partner = await partnerOf(world, id);
+  checkPrincipal(flags.principal);
   const facts = await factsOf(world, partner, flags);
   const { kitOf } = await import("../partner/kit/kit.ts");
   const kit = kitOf(facts);
@@ -63,6 +64,15 @@ export async function partnerOf(world: CliWorld, id: string): Promise<Partner> {
   throw new SpampotsError("bad-argument", "There is no such partner.", {
     partner: id,
     hint: "partners.yaml names them all.",
+  });
+}
+
+/** One user, role or account: a policy for `*` would open the prefix to everybody. */
+function checkPrincipal(principal: string | undefined): void {
+  if (principal === undefined) return;
+  if (/^arn:[a-z-]+:(iam|sts)::[0-9A-Za-z-]*:(root|(user|role|assumed-role)\/[\w+=,.@/-]+)$/.test(principal)) return;
+  throw new SpampotsError("bad-argument", "--principal needs the ARN of one user, role or account.", {
+    hint: "Write it as arn:aws:iam::111122223333:role/name.",
   });
 }
 

@@ -2,14 +2,14 @@
  * Tries each destination of a partner with something harmless, by the way that deliveries go: the same fence, TLS and
  * credentials. What a destination says is not passed on, and no secret of ours either, wherever it may have got to.
  */
-import type { TargetWorld, Tried } from "../delivery/push/destination.ts";
-import { openTarget } from "../delivery/push/destination.ts";
+import { openTarget, type TargetWorld, type Tried } from "../delivery/push/destination.ts";
 import { isError, SpampotsError, sayError } from "../errors.ts";
 import { type Destination, placeOf } from "../feed/destinations.ts";
 import type { Partner } from "../feed/partners.ts";
 import { plain } from "../log.ts";
 import type { Finding } from "./check.ts";
 
+/** What destinations are tried with. */
 export interface CheckWorld extends Pick<TargetWorld, "secret" | "loopback"> {
   readonly issuer: string;
   /** The real clock, in milliseconds since 1970 UTC: what is compared with those of destinations. */
@@ -18,17 +18,21 @@ export interface CheckWorld extends Pick<TargetWorld, "secret" | "loopback"> {
   readonly patienceMs: number;
 }
 
+/** Several destinations may be one place: what is put there has a number of its own. */
+type Numbered = CheckWorld & { readonly number: number };
+
 /** The difference of clocks, in milliseconds, from which on it is told: as much as runners bear with among themselves. */
 const skewMs = 30_000;
 
 /** Tries what a partner's subscriptions name; a place that several name in the same way is tried once. */
 export async function checkDestinations(partner: Partner, world: CheckWorld): Promise<readonly Finding[]> {
-  const findings: Finding[] = [];
-  for (const [destination, feeds] of placesOf(partner)) {
-    const found = await checkDestination(destination, partner, world);
+  // All at once: one that hangs holds up no other.
+  const trying = placesOf(partner).map(async ([destination, feeds], index) => {
+    const found = await checkDestination(destination, partner, { ...world, number: index + 1 });
     const where = `${feeds.join(", ")} by ${destination.kind} to ${plain(placeOf(destination))}: `;
-    findings.push(...found.map((finding) => ({ ...finding, says: where + finding.says })));
-  }
+    return found.map((finding) => ({ ...finding, says: where + finding.says }));
+  });
+  const findings = (await Promise.all(trying)).flat();
   if (findings.length > 0) return findings;
   return [{ level: "fine", about: "destination", says: "Nothing is pushed: the partner comes for it." }];
 }
@@ -51,7 +55,7 @@ function placesOf({ subscriptions }: Partner): readonly (readonly [Destination, 
 async function checkDestination(
   destination: Destination,
   { privateNetworks }: Partner,
-  world: CheckWorld,
+  world: Numbered,
 ): Promise<readonly Finding[]> {
   const about = "destination";
   const variables = variablesOf(destination);
@@ -79,13 +83,13 @@ async function checkDestination(
   }
 }
 
-async function tryOut(destination: Destination, target: TargetWorld, world: CheckWorld): Promise<Tried> {
+async function tryOut(destination: Destination, target: TargetWorld, world: Numbered): Promise<Tried> {
   const instant = new Date(world.clock()).toISOString();
   const opened = await openTarget(destination, target);
   try {
     return await opened.try(
       {
-        name: `spampots-check-${instant.replaceAll(/[:.]/g, "-")}.txt`,
+        name: `spampots-check-${instant.replaceAll(/[:.]/g, "-")}-${world.number}.txt`,
         text: `${plain(world.issuer)} tried at ${instant} whether feeds can be delivered here. This is no publication: delete it if you like.\n`,
       },
       AbortSignal.timeout(world.patienceMs),

@@ -1,17 +1,21 @@
 /** What `partner check` finds: in an entry by itself, and at destinations on loopback that behave well, badly and treacherously. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { Partner } from "../../src/feed/partners.ts";
 import { dayMs } from "../../src/model.ts";
 import { checkEntry, type Finding } from "../../src/partner/check.ts";
 import { checkDestinations } from "../../src/partner/check-destinations.ts";
-import { siteFolder } from "../cli/site-folder.ts";
+import { siteFolder, until } from "../cli/site-folder.ts";
 import { authority, pem, signedBy } from "../delivery/push/certificates.ts";
 import { answering, type Misbehave, receiver } from "../delivery/push/receiving.ts";
-import { partnersOf, projectFeeds, temporaryFolder } from "../pipeline.ts";
+import { freePort } from "../interop/nginx.ts";
+import { partnersOf, projectFeeds, projectRoot, temporaryFolder } from "../pipeline.ts";
 import { entry } from "./kit-facts.ts";
 
 const feeds = await projectFeeds();
@@ -117,6 +121,20 @@ test("files: a marked one is put and, where that is let, taken away; two feeds t
   assert.match(stays?.says ?? "", /which stays: we may not delete there/);
 });
 
+test("two ways to one place are tried with files of their own", async (t) => {
+  const place = await receiver(t);
+  const url = `${place.url}/in`;
+  const found = await checked([
+    { kind: "https", url },
+    { kind: "https", name: "other", url, auth: { bearer: "HOOK_TOKEN" } },
+  ]);
+  assert.deepEqual(
+    found.map(({ level }) => level),
+    ["fine", "fine", "fine", "fine"],
+  );
+  assert.equal(new Set(place.taken.map(({ path }) => path)).size, 2);
+});
+
 test("a webhook gets an event that says what it is; one that takes signed manifests alone is no problem", async (t) => {
   const place = await receiver(t);
   const delivery = { kind: "webhook", url: `${place.url}/hook`, auth: { bearer: "HOOK_TOKEN" } };
@@ -133,6 +151,25 @@ test("a webhook gets an event that says what it is; one that takes signed manife
     assert.equal(refused?.level, "problem");
     assert.match(refused?.says ?? "", new RegExp(`HTTP ${status}`));
   }
+});
+
+test("the guide's receiver of webhooks refuses the event, which is a warning and no problem", async (t) => {
+  const folder = await temporaryFolder(t);
+  await writeFile(join(folder, "jwks.json"), JSON.stringify({ keys: [] }));
+  const port = await freePort();
+  const receiving = [
+    join(projectRoot, "docs/examples/receive-webhook.mjs"),
+    join(folder, "jwks.json"),
+    folder,
+    `${port}`,
+  ];
+  const child = spawn(process.execPath, receiving, { stdio: "ignore" });
+  t.after(() => child.kill());
+  const found = await until(async () => {
+    const [one] = await checked([{ kind: "webhook", url: `http://127.0.0.1:${port}/` }]);
+    return one?.says.includes("HTTP 400") ? one : undefined;
+  }, "the receiver");
+  assert.equal(found.level, "warning");
 });
 
 /** Repeats what it was told, in every place that we might pass on. */

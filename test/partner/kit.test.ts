@@ -96,6 +96,16 @@ test("a kit holds no feed that isn't subscribed, and no name of the partners tha
   );
 });
 
+test("a partner that is subscribed to nothing yet has a kit with its agreement and the issuer's keys", () => {
+  const kit = kitOf(factsFor("new", [entry("new", { subscriptions: [], economies: "all" })], feeds, { bucket }));
+  assert.ok(kit.has("README.md") && kit.has("issuer-keys.json"));
+  assert.deepEqual(
+    [...kit.keys()].filter((path) => /fetch\/|curl\/|intelmq|misp|taxii/.test(path)),
+    [],
+  );
+  assert.match(kit.get("README.md") ?? "", /economies \| all/);
+});
+
 test("nothing private is in a kit, and an issuer that signs by ES256 has no script that can't check that", async (t) => {
   const facts = factsFor("twcert", [entry("twcert")], feeds, { bucket });
   assert.ok(!textOf(facts).includes(secretPart));
@@ -144,7 +154,7 @@ test("a word of the shell is one word, whatever stands in it; Markdown is text",
     }),
     { numRuns: 40 },
   );
-  assert.equal(markdown("a|b *c* [d](e) <f>\n`g`"), "a\\|b \\*c\\* \\[d\\](e) \\<f\\>\ufffd\\`g\\`");
+  assert.equal(markdown("a|b *c* [d](e) <f>\n`g`"), "a\\|b \\*c\\* \\[d\\](e) \\<f\\> \\`g\\`");
   assert.equal(code("a`b``c|d"), "``` a`b``c\\|d ```");
 });
 
@@ -250,6 +260,8 @@ test("the command writes a folder and a ZIP file with the same files, and never 
     assert.equal(again.code, 1);
     assert.match(again.stderr, /never mixed with another/);
   }
+  for (const principal of ["*", "arn:aws:iam::1:*", "arn:aws:iam::1:user/*", "111122223333"])
+    assert.equal((await site.run([...args, "--into", join(site.root, "x"), "--principal", principal])).code, 2);
   const nobody = await site.run(["partner", "kit", "nobody", "--into", join(site.root, "x")]);
   assert.equal(nobody.code, 2);
 });

@@ -8,7 +8,7 @@ import { plain } from "../../log.ts";
 
 /** A text in running Markdown or in a cell of a table: one line, no markup, no HTML. */
 export function markdown(text: string): string {
-  return plain(text).replace(/[\\`*_[\]<>|&~#]/g, "\\$&");
+  return plain(text.replace(/\s+/g, " ")).replace(/[\\`*_[\]<>|&~#]/g, "\\$&");
 }
 
 /** A text as code in Markdown, in a cell of a table too. */

@@ -20,6 +20,7 @@ export interface KitScripts {
   readonly fetchFeed: string;
 }
 
+/** All that a kit may know. */
 export interface KitFacts {
   readonly partner: Partner;
   /** Name of the issuer. */

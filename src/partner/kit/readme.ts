@@ -11,7 +11,11 @@ import { apiRootUrl, discoveryUrl } from "./taxii.ts";
 
 const day = (instant: number) => new Date(instant).toISOString().slice(0, 10);
 
-/** @param kit the other files, which it names. */
+/**
+ * The first file to be read.
+ *
+ * @param kit the other files, which it names.
+ */
 export function readme(facts: KitFacts, kit: Kit): string {
   const { partner, issuer } = facts;
   const sections = [
@@ -49,6 +53,14 @@ function places(facts: KitFacts): string {
     ["the service; its API for people", `${code(url)}; ${code(`${url}/reference`)}`],
     ["what is new", code(`${url}/v1/feeds`)],
     ...asCsv(partner).map(({ feed }) => [`newest CSV of ${code(feed.id)}`, code(csvUrl(facts, feed.id))]),
+    ...partner.subscriptions.flatMap(({ feed, formats }) =>
+      formats
+        .filter((format) => format === "json" || format === "markdown")
+        .map((format) => [
+          `newest ${code(feed.id)} as ${format}`,
+          code(`${url}/v1/feeds/${feed.id}/latest.${format === "json" ? "json" : "md"}`),
+        ]),
+    ),
     ...(asStix(partner).length > 0
       ? [["TAXII 2.1: discovery; API root", `${code(discoveryUrl(facts))}; ${code(apiRootUrl(facts))}`]]
       : []),

@@ -64,7 +64,7 @@ export async function s3Target(destination: DestinationOf<"s3">, world: TargetWo
 
 /** Puts an object, reads it back, and takes it away where we may. @returns what was done */
 async function tryObject(there: S3PlaceStore, { name, text }: Trial): Promise<string> {
-  await putSigned(there, name, Buffer.from(text));
+  await there.putOnce(name, Buffer.from(text), { contentType: "text/plain; charset=utf-8" });
   const found = await there.get(name);
   if (found === undefined || Buffer.compare(found, Buffer.from(text)) !== 0) {
     throw new SpampotsError("delivery-failed", "A bucket doesn't have what it took.", { key: name });
