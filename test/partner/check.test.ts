@@ -14,7 +14,7 @@ import { checkDestinations } from "../../src/partner/check-destinations.ts";
 import { siteFolder, until } from "../cli/site-folder.ts";
 import { authority, pem, signedBy } from "../delivery/push/certificates.ts";
 import { answering, type Misbehave, receiver } from "../delivery/push/receiving.ts";
-import { freePort } from "../interop/nginx.ts";
+import { freePort } from "../free-port.ts";
 import { partnersOf, projectFeeds, projectRoot, temporaryFolder } from "../pipeline.ts";
 import { entry } from "./kit-facts.ts";
 
