@@ -251,6 +251,33 @@ test("where the period before wasn't covered, nothing is said of it", () => {
   }
 });
 
+test("where the period before was seen otherwise, figures say so, and nobody rose or fell", () => {
+  const { coverage } = largeSummary;
+  const half = { ...largeSummary, coverage: { ...coverage, sensor_hours_seen: 840 } };
+  for (const { id, finding, note, chart } of summaryFigures(half)) {
+    assert.doesNotMatch(finding, /, up |, down |, new since/);
+    const compares = !["days", "top-sources", "target-domains"].includes(id);
+    assert.equal(/can't be compared/.test(note ?? ""), compares, id);
+    if (chart?.kind === "rows")
+      assert.ok(chart.rows.every(({ cells }) => cells.every(({ tone }) => tone !== "up" && tone !== "down")));
+  }
+  const blind = { ...largeSummary, coverage: { ...coverage, sensor_hours_seen_before: 0 } };
+  for (const { finding, table } of summaryFigures(blind)) {
+    assert.doesNotMatch(finding, /new since|are gone/);
+    assert.ok(!table.rows.flat().some(({ text }) => text === "new"), "what nobody looked for wasn't absent");
+  }
+});
+
+test("a count that is known for no message isn't told as nothing seen", () => {
+  const gone = largeSummary.source_asns.map((row) => ({
+    ...row,
+    ...{ ...figure(0, row.before), sources: 0, new_sources: 0, persistent_sources: 0, gone_sources: 4 },
+  }));
+  const summary = { ...largeSummary, source_asns: gone };
+  assert.equal(figureOf(summary, "source-asns").finding, "Not known for any message.");
+  assert.match(figureOf(summary, "source-turnover").finding, /^None of the 48 source addresses of 2026-W45 in the/);
+});
+
 test("a summary without anything has every figure, in words", async () => {
   const none = figure(0, 0);
   const { captures: _, ...totals } = largeSummary.totals;

@@ -33,6 +33,13 @@ export function capturesPerSensorHour(summary: Summary): number | null {
   return seen === 0 || !coversWhole(summary) ? null : summary.totals.captures.now / seen;
 }
 
+/** The period before, as far as anything was seen of it; null where its figures say nothing. */
+export const seenBefore = ({ before, coverage }: Summary): Summary["before"] =>
+  coverage.sensor_hours_seen_before === 0 ? null : before;
+
+/** True where a change of a count is a change of what there was. */
+export const comparable = (summary: Summary): boolean => obstacles(summary).length === 0;
+
 /** What is against comparing a summary's period with the one before it, as sentences; none where nothing is. */
 export function obstacles({ before, coverage, covers, period }: Summary): string[] {
   if (before === null) return [texts.changes.alone];

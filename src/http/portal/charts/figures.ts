@@ -8,7 +8,7 @@ import { leastSources } from "../../../feed/summary-sql.ts";
 import type { Figure, Summary } from "../../../publication/summary.ts";
 import type { PageFigure, RowsChart } from "./chart.ts";
 import { daysFigure } from "./days-figure.ts";
-import { comparedColumns, finding, headOf, noted, rankChart } from "./ranks.ts";
+import { caution, comparedColumns, finding, headOf, noted, rankChart } from "./ranks.ts";
 import { sourceFigures } from "./source-figures.ts";
 import { tableOf } from "./table.ts";
 import { texts } from "./texts.ts";
@@ -41,6 +41,7 @@ function totalsFigure(summary: Summary): PageFigure {
     title: texts.totals.title,
     finding:
       captures.now === 0 ? texts.totals.nothing : texts.totals.finding(captures.now, recipients.now, sources.now),
+    ...noted([], ...caution(summary)),
     table: tableOf(
       [
         total("captures", captures),
@@ -70,7 +71,7 @@ function servicesFigure(summary: Summary): PageFigure {
     id: "services",
     title: texts.services.title,
     finding: finding(summary, services, label),
-    ...noted(services),
+    ...noted(services, ...caution(summary)),
     ...(services.length === 0 ? {} : { chart: rankChart(summary, services, label) }),
     table: tableOf(services, [
       {
@@ -100,7 +101,7 @@ function requestsFigure(summary: Summary): PageFigure {
     id: "requests",
     title: texts.requests.title,
     finding: first ? texts.requests.finding(total, first.now, label(first)) : texts.nothing,
-    ...noted(requests),
+    ...noted(requests, ...caution(summary)),
     ...(requests.length === 0 ? {} : { chart: rankChart(summary, requests, label, texts.requests.requests) }),
     table: tableOf(requests, [
       {
@@ -159,7 +160,7 @@ function languagesFigure(summary: Summary): PageFigure {
     id: "languages",
     title: texts.languages.title,
     finding: finding(summary, languages, name),
-    ...noted(languages),
+    ...noted(languages, ...caution(summary)),
     ...(languages.length === 0 ? {} : { chart: rankChart(summary, languages, name) }),
     table: tableOf(languages, [
       { name: "language", label: texts.columns.code, value: (row) => row.language, text: (row) => shown(row.language) },

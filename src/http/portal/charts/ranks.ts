@@ -1,6 +1,7 @@
 /** What figures of ranks share: bars with the period before across them, columns of the table, sentences on the first. Pure. */
 import type { Summary } from "../../../publication/summary.ts";
 import type { ChartRow, RowsChart, Tone } from "./chart.ts";
+import { comparable, seenBefore } from "./comparability.ts";
 import type { Column } from "./table.ts";
 import { texts } from "./texts.ts";
 import { type Compared, change, roomyNumber, share } from "./words.ts";
@@ -16,15 +17,22 @@ export function noted(rows: readonly unknown[], ...notes: readonly string[]): { 
   return all.length === 0 ? {} : { note: all.join(" ") };
 }
 
+/** That a figure's comparison doesn't hold, where it doesn't. */
+export const caution = (summary: Summary): readonly string[] =>
+  seenBefore(summary) === null || comparable(summary) ? [] : [texts.caution];
+
 const toneOfChange = ({ now, before }: Compared): Tone => (now > before ? "up" : now < before ? "down" : "quiet");
 
-/** A rank of messages. Where the MoU did not cover the period before, nothing is said of it. */
+/** A rank of messages. Where nothing is known of the period before, nothing is said of it. */
 export function rankChart<Row extends Compared>(
-  { period, before }: Summary,
+  summary: Summary,
   rows: readonly Row[],
   label: (row: Row) => string,
   unit: string = texts.columns.messages,
 ): RowsChart {
+  const { period } = summary;
+  const before = seenBefore(summary);
+  const toneOf = comparable(summary) ? toneOfChange : () => "quiet" as const;
   return {
     kind: "rows",
     legend:
@@ -39,19 +47,21 @@ export function rankChart<Row extends Compared>(
       const bar = { label: label(row), bars: [{ tone: "now" as const, from: 0, to: row.now }] };
       const count = { text: roomyNumber(row.now) };
       if (before === null) return { ...bar, cells: [count] };
-      const cells = [count, { text: change(row), tone: toneOfChange(row) }];
+      const cells = [count, { text: change(row), tone: toneOf(row) }];
       return row.before === 0 ? { ...bar, cells } : { ...bar, tick: row.before, cells };
     }),
   };
 }
 
 /** Columns of now, before and the change. */
-export function comparedColumns<Row extends Compared>({ period, before }: Summary): Column<Row>[] {
-  // The CSV has the summary's members whatever they are; on the page, a period that wasn't covered is no 0.
+export function comparedColumns<Row extends Compared>(summary: Summary): Column<Row>[] {
+  const { period } = summary;
+  const before = seenBefore(summary);
+  // The CSV has the summary's members whatever they are; on the page, a period of which nothing is known is no 0.
   const uncovered = before === null ? { text: () => texts.none } : {};
   return [
     { name: "now", label: period.id, value: (row) => row.now },
-    { name: "before", label: before?.id ?? texts.columns.before, value: (row) => row.before, ...uncovered },
+    { name: "before", label: summary.before?.id ?? texts.columns.before, value: (row) => row.before, ...uncovered },
     {
       name: "change_percent",
       label: texts.columns.change,
@@ -61,8 +71,9 @@ export function comparedColumns<Row extends Compared>({ period, before }: Summar
   ];
 }
 
-function against({ before }: Summary, { now, change_percent: percent }: Compared): string {
-  if (before === null) return "";
+function against(summary: Summary, { now, change_percent: percent }: Compared): string {
+  const { before } = summary;
+  if (before === null || !comparable(summary)) return "";
   if (percent === null) return now > 0 ? texts.leads.new(before.id) : "";
   if (percent === 0) return texts.leads.same(before.id);
   return percent > 0 ? texts.leads.up(percent, before.id) : texts.leads.down(-percent, before.id);
@@ -75,7 +86,7 @@ export function finding<Row extends Compared>(
   name: (row: Row) => string,
 ): string {
   const first = rows.find(({ now }) => now > 0);
-  if (first === undefined) return texts.nothing;
+  if (first === undefined) return summary.totals.captures.now === 0 ? texts.nothing : texts.unknown;
   const part = share(first.now, summary.totals.captures.now);
   return texts.leads.of(name(first), part, first.now, against(summary, first));
 }

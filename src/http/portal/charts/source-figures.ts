@@ -1,7 +1,8 @@
 /** Where messages came from: autonomous systems, their source addresses, economies, and the ranks of single sources. Pure. */
 import type { Summary } from "../../../publication/summary.ts";
 import type { ChartRow, PageFigure, RowsChart } from "./chart.ts";
-import { comparedColumns, finding, headOf, noted, rankChart } from "./ranks.ts";
+import { seenBefore } from "./comparability.ts";
+import { caution, comparedColumns, finding, headOf, noted, rankChart } from "./ranks.ts";
 import { type Column, tableOf } from "./table.ts";
 import { texts } from "./texts.ts";
 import { economyName, number, roomyNumber, share, shown, systemInSentence } from "./words.ts";
@@ -42,7 +43,7 @@ function systemsFigure(summary: Summary): PageFigure {
     id: "source-asns",
     title: texts.systems.title,
     finding: finding(summary, systems, ({ asn, as_name }) => systemInSentence(asn, as_name)),
-    ...noted(systems),
+    ...noted(systems, ...caution(summary)),
     ...(systems.length === 0 ? {} : { chart: rankChart(summary, systems, systemLabel) }),
     table: tableOf(systems, [...systemColumns, ...comparedColumns<System>(summary)]),
   };
@@ -50,13 +51,14 @@ function systemsFigure(summary: Summary): PageFigure {
 
 /** Source addresses of this period alone, of both, and of the one before alone. */
 function turnoverFigure(summary: Summary): PageFigure {
-  const { source_asns: systems, before } = summary;
+  const { source_asns: systems } = summary;
+  const before = seenBefore(summary);
   const uncovered = before === null ? { text: () => texts.none } : {};
   return {
     id: "source-turnover",
     title: texts.turnover.title,
     finding: turnoverFinding(summary),
-    ...noted(systems),
+    ...noted(systems, ...caution(summary)),
     ...(systems.length === 0 ? {} : { chart: turnoverChart(summary) }),
     table: tableOf(systems, [
       ...systemColumns,
@@ -73,18 +75,21 @@ function turnoverFigure(summary: Summary): PageFigure {
   };
 }
 
-function turnoverFinding({ source_asns: systems, before }: Summary): string {
-  if (systems.length === 0) return texts.nothing;
+function turnoverFinding(summary: Summary): string {
+  const { source_asns: systems, totals } = summary;
+  const before = seenBefore(summary);
+  if (systems.length === 0) return totals.captures.now === 0 ? texts.nothing : texts.unknown;
   const total = (member: "sources" | "new_sources" | "persistent_sources" | "gone_sources") =>
     systems.reduce((sum, system) => sum + system[member], 0);
   if (before === null) return texts.turnover.alone(total("sources"));
   const [fresh, stayed, gone] = [total("new_sources"), total("persistent_sources"), total("gone_sources")];
+  if (total("sources") === 0) return texts.turnover.allGone(gone, before.id);
   return texts.turnover.finding(total("sources"), fresh, stayed, gone, before.id);
 }
 
-function turnoverChart({ source_asns: systems, before }: Summary): RowsChart {
-  const rows = headOf(systems);
-  if (before === null) {
+function turnoverChart(summary: Summary): RowsChart {
+  const rows = headOf(summary.source_asns);
+  if (seenBefore(summary) === null) {
     return { kind: "rows", legend: [], heads: [texts.turnover.addresses], rows: rows.map(sourcesRow) };
   }
   const { gone, stayed, fresh } = texts.turnover;
@@ -129,7 +134,7 @@ function economiesFigure(summary: Summary): PageFigure {
     id: "source-economies",
     title: texts.economies.title,
     finding: finding(summary, economies, name),
-    ...noted(economies),
+    ...noted(economies, ...caution(summary)),
     ...(economies.length === 0 ? {} : { chart: rankChart(summary, economies, name) }),
     table: tableOf(economies, [
       { name: "economy", label: texts.columns.code, value: (row) => row.economy, text: (row) => shown(row.economy) },

@@ -17,7 +17,7 @@ export const figureStyles = `
 .chart{display:block;width:100%;height:auto;font-variant-numeric:tabular-nums}
 .chart-narrow{display:none;max-width:${sheetWidth.narrow * 1.3}px}
 .figure table{border-collapse:collapse;font-variant-numeric:tabular-nums}
-.figure th,.figure td{padding:.25rem .75rem .25rem 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--chart-rule);overflow-wrap:anywhere}
+.figure th,.figure td{padding:.25rem .75rem .25rem 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--chart-rule);overflow-wrap:normal}
 .figure .n{text-align:right;white-space:nowrap}
 .figure .scroll{overflow-x:auto}
 .figure nav,.figure summary{color:var(--chart-quiet)}

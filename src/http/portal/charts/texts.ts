@@ -10,6 +10,8 @@ const addresses = (count: number) => counted(count, "address", "addresses");
 export const texts = {
   none: "–",
   nothing: "Nothing was seen.",
+  unknown: "Not known for any message.",
+  caution: "The two periods weren't seen alike: their counts can't be compared, as said above.",
   drawn: (drawn: number, all: number) => `The chart shows the first ${drawn}; the table has ${all}.`,
   foot: (tlp: string, period: string, simulated: boolean) => `TLP:${tlp} · ${period}${simulated ? " · SIMULATED" : ""}`,
   figures: "In figures",
@@ -31,7 +33,7 @@ export const texts = {
     of: (name: string, share: string, count: number, against: string) =>
       `${name}: ${share} of messages (${number(count)})${against}.`,
     new: (period: string) => `, new since ${period}`,
-    same: (period: string) => `, as in ${period}`,
+    same: (period: string) => `, about as in ${period}`,
     up: (percent: number, period: string) => `, up ${number(percent)} % on ${period}`,
     down: (percent: number, period: string) => `, down ${number(percent)} % on ${period}`,
   },
@@ -77,6 +79,8 @@ export const texts = {
     title: "Source addresses by autonomous system: still there, new, gone",
     finding: (all: number, fresh: number, stayed: number, gone: number, period: string) =>
       `Of ${counted(all, "source address", "source addresses")} in the systems listed, ${number(fresh)} are new since ${period} and ${number(stayed)} were there before; ${number(gone)} others are gone.`,
+    allGone: (gone: number, period: string) =>
+      `None of the ${counted(gone, "source address", "source addresses")} of ${period} in the systems listed is there any more.`,
     alone: (all: number) =>
       `${counted(all, "source address", "source addresses")} in the systems listed; which of them are new isn't known.`,
     gone: "gone",
