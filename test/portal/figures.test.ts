@@ -207,6 +207,7 @@ test("periods side by side: the newest of each, those withdrawn and those missin
   const rows = await Promise.all(
     (await page.locator("tbody tr").all()).map((row) => row.locator("td").allTextContents()),
   );
+  assert.equal(await page.locator("body").getAttribute("data-tlp"), "GREEN", "the label stands on every sheet");
   assert.deepEqual(
     rows.map((row) => [row[0], row[1], row.at(-1)]),
     [

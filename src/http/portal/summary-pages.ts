@@ -1,13 +1,16 @@
 /**
- * Routes on summaries: the CSV of a publication's figures, and periods side by side. All of it is made from the signed JSON of the caller's own publications; nothing else is read.
+ * Routes on summaries: the CSV of a publication's figures, and periods side by side. All of it is made from the signed
+ * JSON of the caller's own publications; nothing else is read.
  *
  * @see design §3 points 1 and 15
  */
 import type { Hono } from "hono";
 import { html } from "hono/html";
-import { tlpLabels } from "../../model.ts";
+import type { Feed } from "../../feed/feeds.ts";
+import { type Tlp, tlpLabels } from "../../model.ts";
 import type { Summary } from "../../publication/summary.ts";
 import type { Caller } from "../access.ts";
+import type { PublishedFeed } from "../published.ts";
 import { feedOf, inFeed, type OwnFeed } from "../pull/shared.ts";
 import { type HttpEnv, notFound } from "../route.ts";
 import type { HttpWorld } from "../world.ts";
@@ -15,12 +18,13 @@ import { publicationAsked, viewOf } from "./asked.ts";
 import type { PageFigure } from "./charts/chart.ts";
 import { drawFigures, figureSection } from "./charts/section.ts";
 import { texts } from "./charts/texts.ts";
-import { type TrendPeriod, trendFigure } from "./charts/trend.ts";
-import { type Html, pageResponse } from "./layout.ts";
-import { partnerPage } from "./partner-page.ts";
+import { trendFigure } from "./charts/trend.ts";
+import { type Html, type Page, pageResponse } from "./layout.ts";
+import { type PartnerView, partnerPage } from "./partner-page.ts";
 import { csvResponse, figureCsv } from "./summary-section.ts";
 import { texts as portalTexts } from "./texts.ts";
 import { trendPeriods } from "./trend-periods.ts";
+import { others } from "./words.ts";
 
 /** Adds the routes to the portal; whoever comes to them is signed in. */
 export function summaryRoutes(portal: Hono<HttpEnv>, world: HttpWorld): void {
@@ -31,24 +35,17 @@ export function summaryRoutes(portal: Hono<HttpEnv>, world: HttpWorld): void {
     return figureCsv(published, manifest, context.req.param("file").slice(0, -4), clock());
   });
   portal.get("/portal/trend", async (context) => {
-    const view = viewOf(context, world);
-    const sections: Html[] = [];
-    for (const own of summaryFeeds(view.caller)) sections.push(await trendSection(own, clock()));
-    const main = sections.length === 0 ? html`<p>${texts.trend.none}</p>` : html`${sections}`;
-    return pageResponse(issuer, partnerPage(view, { title: portalTexts.trend, at: "/portal/trend", main }));
+    return pageResponse(issuer, await trendPage(viewOf(context, world)));
   });
   portal.get("/portal/trend/:file{[a-z0-9-]+\\.csv}", async (context) => {
     const { caller } = viewOf(context, world);
     const params = inFeed.safeParse({ feed: context.req.param("file").slice(0, -4) });
     if (!params.success) throw notFound();
-    const { trend } = await trendOf(feedOf(caller, params.data.feed), clock());
+    const trend = await trendOf(feedOf(caller, params.data.feed).published, clock());
     if (trend === undefined) throw notFound();
     return csvResponse(trend.figure, trend.strictest);
   });
 }
-
-const labels = ({ tlp, simulated }: Pick<Summary, "tlp" | "simulated">): Html =>
-  html`<p><strong>TLP:${tlp}</strong></p>${simulated ? html`<p><strong>${texts.simulated}</strong></p>` : ""}`;
 
 const summaryFeeds = (caller: Caller): OwnFeed[] =>
   caller.subscriptions.filter(({ feed }) => feed.grain === "summary").map(({ feed }) => feedOf(caller, feed.id));
@@ -59,25 +56,40 @@ interface Trend {
   readonly strictest: Pick<Summary, "feed" | "period" | "tlp" | "simulated">;
 }
 
-async function trendOf({ published }: OwnFeed, now: number): Promise<{ readonly trend?: Trend }> {
+const strictestOf = (all: readonly Pick<Summary, "tlp">[]): Tlp =>
+  tlpLabels.findLast((label) => all.some(({ tlp }) => tlp === label)) ?? "RED";
+
+async function trendOf(published: PublishedFeed, now: number): Promise<Trend | undefined> {
   const periods = await trendPeriods(published, now);
   const figure = trendFigure(periods);
-  const summaries = periods.flatMap((period: TrendPeriod) => ("summary" in period ? [period.summary] : []));
+  const summaries = periods.flatMap((period) => ("summary" in period ? [period.summary] : []));
   const newest = summaries.at(-1);
-  if (figure === undefined || newest === undefined) return {};
-  const tlp = tlpLabels.findLast((label) => summaries.some((summary) => summary.tlp === label)) ?? newest.tlp;
+  if (figure === undefined || newest === undefined) return undefined;
   const simulated = summaries.some((summary) => summary.simulated);
-  return { trend: { figure, strictest: { ...newest, tlp, simulated } } };
+  return { figure, strictest: { ...newest, tlp: strictestOf(summaries), simulated } };
 }
 
-async function trendSection(own: OwnFeed, now: number): Promise<Html> {
-  const { feed } = own.subscription;
-  const { trend } = await trendOf(own, now);
-  if (trend === undefined) return html`<section><h2>${feed.title}</h2><p>${texts.trend.none}</p></section>`;
+/** Every summary that the caller receives, each over its periods, under the strictest label of all. */
+async function trendPage(view: PartnerView): Promise<Page> {
+  const sections: Html[] = [];
+  const seen: Trend["strictest"][] = [];
+  for (const { subscription, published } of summaryFeeds(view.caller)) {
+    const trend = await trendOf(published, view.now);
+    if (trend) seen.push(trend.strictest);
+    sections.push(await trendSection(subscription.feed, trend));
+  }
+  const main = sections.length === 0 ? html`<p>${texts.trend.none}</p>` : html`${sections}`;
+  const page = { title: portalTexts.trend, at: "/portal/trend", main };
+  return partnerPage(view, seen.length === 0 ? page : { ...page, label: strictestOf(seen) });
+}
+
+async function trendSection({ id, title }: Feed, trend: Trend | undefined): Promise<Html> {
+  const heading = html`<h2>${others(title)}</h2>`;
+  if (trend === undefined) return html`<section>${heading}<p>${texts.trend.none}</p></section>`;
   const { figure, strictest } = trend;
   const drawn = await drawFigures([figure], texts.foot(strictest.tlp, strictest.period.id, strictest.simulated));
-  return html`<section><h2>${feed.title}</h2>
-${labels(strictest)}
-${drawn.map((one) => figureSection(one, `/portal/trend/${feed.id}.csv`))}
+  return html`<section>${heading}
+${strictest.simulated ? html`<p class="notice">${texts.simulated}</p>` : ""}
+${drawn.map((one) => figureSection(one, `/portal/trend/${id}.csv`))}
 </section>`;
 }
