@@ -19,6 +19,8 @@ test("a key signs in by keyboard alone, and no request holds it", async (t) => {
   const { twcert, ncc } = served.keysOf;
   const file = await keyFile(served, twcert, "twcert");
   await page.goto(`${served.url}/portal/sign-in`);
+  // The form shows once its script has begun.
+  await page.getByLabel("Your key file").waitFor();
   // The skip link, the portal's name, then the form: file, id, button.
   for (let stop = 0; stop < 3; stop += 1) await page.keyboard.press("Tab");
   const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.keyboard.press("Enter")]);

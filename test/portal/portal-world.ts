@@ -8,10 +8,10 @@ import { publicKeyOf } from "../../src/publication/jwk.ts";
 import { type Answer, ask, type ClientKey, openServed, type Served } from "../http/served.ts";
 import { csvFile, publish, stixFile, testNow, withdrawal } from "../publication/issuer.ts";
 import type { Window } from "./browser.ts";
-import { linkFor } from "./visit.ts";
+import { linkFor, type Site } from "./visit.ts";
 
 /** Signs a browser in, by a link and its button. */
-export async function signIn({ page }: Pick<Window, "page">, served: Served, partner: string): Promise<void> {
+export async function signIn({ page }: Pick<Window, "page">, served: Site, partner: string): Promise<void> {
   await page.goto(await linkFor(served, partner, "sign-in"));
   await page.getByRole("button", { name: "Sign in" }).click();
 }
@@ -30,7 +30,7 @@ export async function sessionCookie(served: Served, partner: string): Promise<st
 }
 
 /** The cookie of an operator's session, made now: `name=value`. */
-export async function operatorCookie(served: Served, { jwk }: ClientKey): Promise<string> {
+export async function operatorCookie(served: Site, { jwk }: ClientKey): Promise<string> {
   const { signer } = await openTokenKeys(served.tokenKeys);
   const claims = { sub: publicKeyOf(jwk).kid, jti: randomUUID() };
   const token = await mint({ url: served.url }, signer, "spampots-operator+jwt", claims, { now: served.now() });
@@ -38,7 +38,11 @@ export async function operatorCookie(served: Served, { jwk }: ClientKey): Promis
 }
 
 /** Gives a browser a cookie of the form `name=value`. */
-export async function takeCookie({ context }: Pick<Window, "context">, served: Served, cookie: string): Promise<void> {
+export async function takeCookie(
+  { context }: Pick<Window, "context">,
+  served: Pick<Site, "url">,
+  cookie: string,
+): Promise<void> {
   const [name = "", value = ""] = cookie.split("=");
   await context.addCookies([{ name, value, url: served.url, httpOnly: true, sameSite: "Strict" }]);
 }

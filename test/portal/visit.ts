@@ -7,8 +7,11 @@ import { openTokenKeys } from "../../src/partner/token-keys.ts";
 import { mint } from "../../src/partner/tokens.ts";
 import type { ClientKey, Served } from "../http/served.ts";
 
+/** A service that links and sessions are made for. */
+export type Site = Pick<Served, "url" | "tokenKeys" | "now">;
+
 /** A link of a kind for a partner, made now. */
-export async function linkFor(served: Served, partner: string, kind: "join" | "sign-in"): Promise<string> {
+export async function linkFor(served: Site, partner: string, kind: "join" | "sign-in"): Promise<string> {
   const { signer } = await openTokenKeys(served.tokenKeys);
   const typ = kind === "join" ? "spampots-invitation+jwt" : "spampots-sign-in+jwt";
   const claims = { sub: partner, jti: randomUUID() };

@@ -16,11 +16,15 @@ export interface PartnerView {
   readonly now: number;
 }
 
-const places = [
-  { href: "/portal", label: texts.home },
-  { href: "/portal/trend", label: texts.trend },
-  { href: "/portal/receipts", label: texts.receipts.title },
-] as const satisfies readonly Place[];
+/** Pages that the caller has. */
+function placesOf({ subscriptions }: Caller): Place[] {
+  const hasSummary = subscriptions.some(({ feed }) => feed.grain === "summary");
+  return [
+    { href: "/portal", label: texts.home },
+    ...(hasSummary ? [{ href: "/portal/trend", label: texts.trend }] : []),
+    { href: "/portal/receipts", label: texts.receipts.title },
+  ];
+}
 
 /** A page of a partner. */
 export function partnerPage(
@@ -28,7 +32,11 @@ export function partnerPage(
   page: Omit<Page, "who" | "nav"> & { readonly at?: string },
 ): Page {
   const { at, ...rest } = page;
-  return { ...rest, who: caller.partner.name, nav: places.map((place) => ({ ...place, here: place.href === at })) };
+  return {
+    ...rest,
+    who: caller.partner.name,
+    nav: placesOf(caller).map((place) => ({ ...place, here: place.href === at })),
+  };
 }
 
 /** Where a publication, or something of it, is in the portal. */
