@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { Page } from "playwright-core";
 import { putHealth } from "../../src/delivery/watch/health.ts";
+import { publishSummary, summaryOf } from "../http/portal/weeks.ts";
 import { newClientKey, type Served } from "../http/served.ts";
 import { publish, sha256, withdrawal } from "../publication/issuer.ts";
 import { openBrowser, type Window } from "./browser.ts";
@@ -67,13 +68,18 @@ test("axe finds nothing wrong with any page, in the light, in the dark and on a 
   const { page } = window;
   await page.goto(`${served.url}/portal/sign-in`);
   assert.deepEqual(await violations(page), [], "sign-in");
+  await publishSummary(served, summaryOf(2));
+  await publishSummary(served, summaryOf(1));
+  served.setNow(served.now() + 2000);
+  const withFigures = ["/portal/feeds/summary/3", "/portal/feeds/summary/3/figures", "/portal/trend"];
   await signIn(window, served, "twcert");
   for (const scheme of ["light", "dark"] as const) {
     for (const width of [1200, 360]) {
       await page.emulateMedia({ colorScheme: scheme });
       await page.setViewportSize({ width, height: 800 });
-      for (const path of [...partnerPages, "/portal/operator"]) {
-        await page.goto(served.url + path);
+      for (const path of [...partnerPages, ...withFigures, "/portal/operator"]) {
+        const answer = await page.goto(served.url + path);
+        assert.equal(answer?.status(), path === "/portal/nothing" ? 404 : 200, path);
         assert.deepEqual(await violations(page), [], `${path} ${scheme} ${width}`);
         const wider = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
         assert.ok(Number(wider) <= 0, `${path} is ${wider} px wider than ${width}`);
