@@ -23,11 +23,11 @@ const now = Date.parse("2026-11-17T09:00:00Z");
 
 const partner = "twcert-cc";
 
-/** Pictures: name, place, and height in px. */
+/** Pictures: name, place, and height in px, or what of the page is pictured. */
 const pictures = [
   ["portal-home", "/portal", 720],
   ["portal-publication", "/portal/feeds/spam-sources/latest", 760],
-  ["portal-summary", "/portal/feeds/summary/latest", 1000],
+  ["portal-figure", "/portal/feeds/summary/latest", "#source-asns"],
   ["portal-operator", "/portal/operator", 900],
 ] as const;
 
@@ -83,10 +83,11 @@ async function pictured(folder: string): Promise<void> {
   const { page } = window;
   const images = join(projectRoot, "docs/images");
   await mkdir(images, { recursive: true });
-  for (const [name, place, height] of pictures) {
-    await page.setViewportSize({ width: 1100, height });
+  for (const [name, place, part] of pictures) {
+    const path = join(images, `${name}.png`);
+    await page.setViewportSize({ width: 1100, height: typeof part === "number" ? part : 900 });
     await page.goto(serving.url + place);
-    await page.screenshot({ path: join(images, `${name}.png`) });
+    await (typeof part === "number" ? page : page.locator(part)).screenshot({ path });
   }
 }
 

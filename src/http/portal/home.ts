@@ -57,17 +57,17 @@ ${termsOf([[texts.feed.next, nextOf(tip, now)]])}
 function latestOf(feed: string, latest: CheckedPublication): Html {
   const { manifest } = latest;
   const { artifacts, sequence } = manifest;
-  const files = artifacts
-    .slice(0, mostFiles)
-    .map(
-      (artifact) =>
-        html`<li>${fileLink(feed, sequence, artifact)} <span class="quiet">${sizeOf(artifact.bytes)}</span></li>`,
-    );
+  // The whole before its parts by AS.
+  const whole = artifacts.filter(({ name }) => !/_AS\d+\.csv/.test(name)).slice(0, mostFiles);
+  const files = whole.map(
+    (artifact) =>
+      html`<li>${fileLink(feed, sequence, artifact)} <span class="quiet">${sizeOf(artifact.bytes)}</span></li>`,
+  );
   const more =
-    artifacts.length > mostFiles
+    artifacts.length > whole.length
       ? html`<li><a href="${placeOf(feed, sequence)}#files">${texts.feed.moreFiles(artifacts.length)}</a></li>`
       : "";
-  return html`<p>${soundBadge()}${manifest.simulated ? html` ${badgeOf("note", texts.publication.simulated)}` : ""}</p>
+  return html`<p>${soundBadge()}${manifest.simulated ? html` ${badgeOf("note", texts.feed.simulated)}` : ""}</p>
 ${termsOf([
   [texts.feed.latest, html`<a class="strong" href="${placeOf(feed, sequence)}">${manifest.period.id}</a>`],
   [texts.feed.published, instantOf(manifest.published_at)],

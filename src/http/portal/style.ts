@@ -65,7 +65,7 @@ p{margin:.5rem 0;max-width:44rem}
 .cards .card{margin:0}
 .card h2{margin-top:0}
 .card h2+.quiet{margin-top:-.25rem}
-.card h2 a{color:inherit}
+.card h2 a{color:inherit;text-decoration-thickness:1px}
 .badge{font-size:.9rem;border:1px solid currentColor;border-radius:1rem;padding:.05rem .65rem;display:inline-block;color:var(--quiet)}
 .badge.good{color:var(--good)}
 .badge.bad{color:var(--bad)}

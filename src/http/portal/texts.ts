@@ -90,6 +90,7 @@ export const texts = {
   none: "–",
   feed: {
     none: "Nothing was published yet.",
+    simulated: "simulated",
     noFeeds: "Your agreement names no feed yet. The operator adds them.",
     every: { hour: "each hour", day: "each day", week: "each week" },
     published: "Published",
@@ -333,7 +334,7 @@ export const texts = {
     published: "Published, UTC",
     next: "Next due, UTC",
     sent: "Pushed",
-    taken: "Fetched last, UTC (no.)",
+    taken: "Fetched, UTC (no.)",
     all: "all",
     behind: (count: number) => `${new Intl.NumberFormat(language).format(count)} behind`,
     notSeen: "not looked at yet",
