@@ -23,7 +23,12 @@ test("from an empty registry to a verified download", async (t) => {
   const step = async (...args: string[]) => {
     const since = performance.now();
     const { code, stdout, stderr } = await site.run(args, env);
-    steps.push(`${((performance.now() - since) / 1000).toFixed(1)} s  spampots ${args.filter((word) => /^[a-z]+$/.test(word)).slice(0, 2).join(" ")}`);
+    steps.push(
+      `${((performance.now() - since) / 1000).toFixed(1)} s  spampots ${args
+        .filter((word) => /^[a-z]+$/.test(word))
+        .slice(0, 2)
+        .join(" ")}`,
+    );
     assert.equal(code, 0, `${args.slice(0, 6).join(" ")}\n${stdout}${stderr}`);
     return stdout;
   };
