@@ -254,6 +254,9 @@ test("operators and partners: neither's session, key nor challenge opens what is
   assert.equal(await isOperator(visitor), false);
   await served.changeOperators([operator]);
   assert.equal(await isOperator(visitor), true);
+  await served.changeOperators([]);
+  assert.equal((await visitor.get("/portal/operator")).headers.get("location"), proofPages.signIn, "nothing is there");
+  await served.changeOperators([operator]);
   await visitor.post("/portal/operator/sign-out", {});
   assert.equal(await isOperator(copy), false);
 });
