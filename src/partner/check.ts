@@ -1,13 +1,11 @@
 /**
  * What can be told of a partner's entry without asking anybody: its MoU on this day, its keys, its feeds and labels. Pure.
- *
- * @see RFC 8032 §5.1 (Ed25519), RFC 8037 A.1 and RFC 7515 A.3 (keys whose private half everybody has)
  */
-import { createPublicKey } from "node:crypto";
 import type { Partner } from "../feed/partners.ts";
 import { dayMs } from "../model.ts";
 import type { PublicKey } from "../publication/jwk.ts";
 import { keysOf } from "./assertion.ts";
+import { keyFault } from "./weak-key.ts";
 
 /** One thing that was looked at. */
 export interface Finding {
@@ -50,20 +48,6 @@ function checkMou({ id, mou }: Partner, now: number): Finding {
   return { level: "fine", about, says };
 }
 
-/** X coordinates of keys that are printed in standards, with their private halves. */
-const printed = new Set(["11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"]);
-
-/** Ed25519 points of small order, without the sign: anybody can sign under them. */
-const smallOrder = new Set([
-  "0000000000000000000000000000000000000000000000000000000000000000",
-  "0100000000000000000000000000000000000000000000000000000000000000",
-  "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-  "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-  "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-  "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
-  "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
-]);
-
 function checkKeys(partner: Partner, others: readonly Partner[], now: number): readonly Finding[] {
   const about = "key";
   const keys = keysOf(partner);
@@ -94,29 +78,14 @@ function checkKey(
   const name = `${key.alg === "EdDSA" ? "Ed25519" : "P-256"} ${key.kid}`;
   const replace = "Ask the partner for a new key, and compare its thumbprint by telephone.";
   const wrong = (says: string): Finding => ({ level: "problem", about, says: `${name} ${says}`, next: replace });
-  if (isWeak(key)) return wrong("is weak: anybody can sign under it.");
+  const fault = keyFault(key);
+  if (fault !== undefined) return wrong(`is weak: ${fault}.`);
   if (key.stated.startsWith("placeholder")) return wrong("is a placeholder: nobody has its private half.");
   const sharing = others.filter((other) => keysOf(other).some(({ kid }) => kid === key.kid)).map(({ id }) => id);
   if (sharing.length > 0) return wrong(`is that of ${sharing.join(", ")}, too: a key has one owner.`);
   if (own.filter(({ kid }) => kid === key.kid).length > 1)
     return { level: "warning", about, says: `${name} is there twice.`, next: "Remove one." };
   return { level: "fine", about, says: `${name}. Compare it by telephone.` };
-}
-
-/** True for a key under which others can sign, or which is no point of its curve. */
-function isWeak(key: PublicKey): boolean {
-  if (printed.has(key.x)) return true;
-  if (key.crv === "Ed25519") {
-    const point = Buffer.from(key.x, "base64url");
-    point[31] = (point[31] ?? 0) & 0x7f;
-    return smallOrder.has(point.toString("hex"));
-  }
-  try {
-    createPublicKey({ format: "jwk", key: { kty: key.kty, crv: key.crv, x: key.x, y: key.y } });
-    return false;
-  } catch {
-    return true;
-  }
 }
 
 function checkFeeds(partner: Partner, now: number): readonly Finding[] {

@@ -1,10 +1,11 @@
 /**
- * Keys that anybody can sign with: those of examples in documents, whose private half is printed there, and points of
- * Ed25519 under which a signature can hold that needs no private half at all, where a library checks no more than the
- * equation. Pure.
+ * Keys that are no good: those of examples in documents, whose private half is printed there; points of Ed25519 under which a
+ * signature can hold that needs no private half at all, where a library checks no more than the equation; and what is no
+ * point of its curve. Pure.
  *
  * @see RFC 8032 §5.1.7 (verification), RFC 7748 §7 and libsodium's `ge25519_has_small_order` (points of small order)
  */
+import { createPublicKey } from "node:crypto";
 import type { PublicKey } from "../publication/jwk.ts";
 
 /** Keys of nobody (RFC 8037 A.1, RFC 7515 A.3): what holds under them counts for nothing. */
@@ -37,10 +38,22 @@ const eighth = 0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e82
 const smallOrder = new Set([0n, 1n, field - 1n, eighth, field - eighth]);
 
 /** Why nobody may have this key, as the end of a sentence; `undefined` for a key that nothing is known against. */
-export function keyFault(key: Pick<PublicKey, "kty" | "x">): string | undefined {
+export function keyFault(key: KeyMaterial): string | undefined {
   if (printed.includes(key.x)) return "its private half is printed in a document that everybody can read";
   if (key.kty === "OKP" && isSmallOrder(key.x)) return "anybody can make signatures that hold under it";
-  return undefined;
+  return isOnCurve(key) ? undefined : "it is no point of its curve, so that nothing holds under it";
+}
+
+/** What of a key is looked at. */
+type KeyMaterial = Pick<PublicKey, "kty" | "crv" | "x"> & { readonly y?: string };
+
+function isOnCurve({ kty, crv, x, y }: KeyMaterial): boolean {
+  try {
+    createPublicKey({ format: "jwk", key: { kty, crv, x, ...(y === undefined ? {} : { y }) } });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** True for an encoded point that is of order 8 or less, in any of its encodings: the sign is the topmost bit. */

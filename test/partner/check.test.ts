@@ -1,6 +1,10 @@
 /** What `partner check` finds: in an entry by itself, and at destinations on loopback that behave well, badly and treacherously. */
 import assert from "node:assert/strict";
+<<<<<<< HEAD
 import { spawn } from "node:child_process";
+=======
+import { generateKeyPairSync } from "node:crypto";
+>>>>>>> bf011f1 (What makes a key unfit is known in one place: for requests, for entries that are edited, and for checks)
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { createServer } from "node:https";
@@ -64,8 +68,17 @@ test("keys are told by kind and thumbprint; weak, printed, placeholder, shared a
     { kty: "EC", crv: "P-256", x: someKey.x, y: someKey.x },
   ])
     assert.match(keys([weak]), /^problem: .* is weak/, JSON.stringify(weak));
-  const p256 = { x: "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", y: "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM" };
-  assert.match(keys([{ kty: "EC", crv: "P-256", ...p256 }]), /^fine: P-256/);
+  const printed = {
+    x: "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+    y: "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+  };
+  assert.match(
+    keys([{ kty: "EC", crv: "P-256", ...printed }]),
+    /^problem: .* is weak/,
+    "RFC 7517 A.2 prints its private half",
+  );
+  const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  assert.match(keys([publicKey.export({ format: "jwk" })]), /^fine: P-256/);
   const revoked = partnerWith({ keys: [someKey], tokens_not_before: "2026-12-01T00:00:00Z" });
   assert.match(found(checkEntry(revoked, [], now), "key").join("\n"), /problem: tokens_not_before is ahead/);
 });

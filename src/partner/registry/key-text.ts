@@ -6,6 +6,7 @@
 import { parse } from "yaml";
 import { SpampotsError } from "../../errors.ts";
 import { type PublicKey, publicKeyOf } from "../../publication/jwk.ts";
+import { keyFault } from "../weak-key.ts";
 
 /** Characters that a few public keys have at most. */
 const mostCharacters = 100_000;
@@ -13,13 +14,17 @@ const mostCharacters = 100_000;
 /**
  * The keys that a text holds, at least one.
  *
- * @throws SpampotsError `bad-key` where it holds none, or a private one; never with the text.
+ * @throws SpampotsError `bad-key` where it holds none, a private one, or one that anybody can sign with; never with the text.
  */
 export function publicKeysOf(text: string): readonly PublicKey[] {
   if (text.length > mostCharacters || /-----BEGIN/.test(text)) throw noKey();
   const content = parsed(text);
   const keys = listed(content).map(publicKeyOf);
   if (keys.length === 0) throw noKey();
+  for (const key of keys) {
+    const fault = keyFault(key);
+    if (fault !== undefined) throw new SpampotsError("bad-key", `This key can't be a partner's: ${fault}.`);
+  }
   return keys;
 }
 

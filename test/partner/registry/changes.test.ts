@@ -147,6 +147,7 @@ test("keys are read from what partners send; a private one is refused and not re
     "{ keys: [] }",
     "secret-half: [",
     JSON.stringify({ ...key, kid: "another" }),
+    JSON.stringify({ kty: "OKP", crv: "Ed25519", x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" }),
   ])
     assert.throws(
       () => publicKeysOf(bad),
