@@ -71,7 +71,7 @@ test("axe finds nothing wrong with any page, in the light, in the dark and on a 
   await publishSummary(served, summaryOf(2));
   await publishSummary(served, summaryOf(1));
   served.setNow(served.now() + 2000);
-  const withFigures = ["/portal/feeds/summary/3", "/portal/feeds/summary/3/figures", "/portal/trend"];
+  const withFigures = ["/portal/feeds/summary/3", "/portal/trend"];
   await signIn(window, served, "twcert");
   for (const scheme of ["light", "dark"] as const) {
     for (const width of [1200, 360]) {

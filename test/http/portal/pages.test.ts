@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { logKey } from "../../../src/publication/log.ts";
 import { artifactKey, feedPrefix, type Manifest } from "../../../src/publication/manifest.ts";
 import { askPortal, openPortal, sessionCookie } from "../../portal/portal-world.ts";
-import { sha256 } from "../../publication/issuer.ts";
+import { csvFile, publish, sha256 } from "../../publication/issuer.ts";
 import type { Served } from "../served.ts";
 
 /** The text that a reader sees, without markup. */
@@ -146,16 +146,18 @@ test("of a log that doesn't hold nothing is shown, and the rest stands", async (
   }
 });
 
-test("a publication that was replaced since it was first read isn't shown", async (t) => {
+test("a publication that was replaced by another since it was first read, signed though it is, isn't shown", async (t) => {
   const served = await openPortal(t);
   const cookie = await sessionCookie(served, "twcert");
-  assert.equal((await askPortal(served, "/portal/feeds/spam-sources/6", cookie)).status, 200);
-  const own = served.store.under(feedPrefix("twcert", "spam-sources"));
-  const other = await own.get(logKey(5));
-  assert.ok(other);
-  await own.delete(logKey(6));
-  await own.putOnce(logKey(6), other);
-  assert.ok((await askPortal(served, "/portal/feeds/spam-sources/6", cookie)).status >= 500);
+  const place = "/portal/feeds/spam-sources/6";
+  assert.equal((await askPortal(served, place, cookie)).status, 200);
+  await served.store.under(feedPrefix("twcert", "spam-sources")).delete(logKey(6));
+  const { sequence } = await publish(served, { files: [csvFile(77)] });
+  assert.equal(sequence, 6);
+  const { status, text } = await askPortal(served, place, cookie);
+  assert.ok(status >= 500);
+  assert.match(textOf(text), /doesn't pass its checks \(verify-failed\)/);
+  assert.match(textOf((await askPortal(served, "/portal", cookie)).text), /doesn't pass its checks/);
 });
 
 test("a partner whose agreement isn't in force is told so, with its dates, and nothing of its feeds", async (t) => {
