@@ -92,6 +92,15 @@ test("what is another partner's answers as what never existed, on every route of
 test("the same places answer whose they are, and nothing that is answered names the other", async (t) => {
   const served = await openTwo(t);
   const [own, other] = [await sessionCookie(served, "ncc"), await sessionCookie(served, "twcert")];
+  // The other one was handed something: its receipts are its own.
+  assert.equal((await askPortal(served, "/portal/feeds/spam-sources/1/signed", other)).status, 200);
+  assert.equal((await askPortal(served, "/portal/receipts.csv", other)).text.trim().split("\n").length, 2);
+  assert.equal((await askPortal(served, "/portal/receipts.csv", own)).text.trim().split("\n").length, 1);
+  for (const path of ["/portal/receipts", "/portal/receipts/spam-sources"]) {
+    const digest = /class="digest"/;
+    assert.match((await askPortal(served, path, other)).text, digest);
+    assert.doesNotMatch((await askPortal(served, path, own)).text, digest);
+  }
   const paths = [
     "/portal",
     "/portal/receipts",
