@@ -1,10 +1,7 @@
 /** What `partner check` finds: in an entry by itself, and at destinations on loopback that behave well, badly and treacherously. */
 import assert from "node:assert/strict";
-<<<<<<< HEAD
 import { spawn } from "node:child_process";
-=======
 import { generateKeyPairSync } from "node:crypto";
->>>>>>> bf011f1 (What makes a key unfit is known in one place: for requests, for entries that are edited, and for checks)
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { createServer } from "node:https";

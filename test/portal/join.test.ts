@@ -104,6 +104,8 @@ test("all of it works by keyboard alone, each step beginning where the one befor
   await page.goto(await linkFor(served, "ncc", "join"));
   // Asked for early: the browser must know before the key is pressed.
   const choosing = page.waitForEvent("filechooser");
+  // The form shows once its script has begun.
+  await page.getByRole("button", { name: "Make the key" }).waitFor();
   // The skip link, the portal's name, then the button.
   for (let stop = 0; stop < 3; stop += 1) await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
