@@ -6,16 +6,24 @@ import { newestReceipts } from "../../delivery/receipts/newest.ts";
 import type { Receipt } from "../../delivery/receipts/receipt.ts";
 import type { Store } from "../../store/store.ts";
 import type { Body } from "../body.ts";
+import type { PublishedFeed } from "../published.ts";
 import { recentMoved } from "../pull/proofs.ts";
 import { feedOf, type OwnFeed } from "../pull/shared.ts";
 import type { HttpWorld } from "../world.ts";
+import { unsoundCode } from "./checked.ts";
 import type { Html, Page } from "./layout.ts";
 import { type PartnerView, partnerPage, placeOf } from "./partner-page.ts";
 import { texts } from "./texts.ts";
-import { digestOf, instantOf, others, tableOf } from "./words.ts";
+import { digestOf, instantOf, others, tableOf, wordOf } from "./words.ts";
 
 /** About as many receipts stand on a page of one feed, and of each where all feeds are shown. */
 const [mostOfOne, mostOfEach] = [200, 25];
+
+/** Publications of which a receipt says the period: who has more looks at the publication. */
+const mostPeriods = 100;
+
+/** No publication has a greater number. */
+const mostSequence = 99_999_998;
 
 /** Receipts that are read at once for the CSV. */
 const perRead = 1000;
@@ -61,23 +69,43 @@ async function feedSection(
   { most, before }: { readonly most: number; readonly before?: number | undefined },
 ): Promise<Html> {
   const { feed } = subscription;
-  const tip = await published.tip(now);
+  const { tip, periods } = await newestPeriods(published, now);
   const store = world.store.under(`receipts/${caller.partner.id}/${feed.id}`);
   const { receipts, next, cut } = await newestReceipts(store, Math.min(before ?? tip + 1, tip + 1), most);
   return html`<section aria-labelledby="of-${feed.id}"><h2 id="of-${feed.id}">${others(feed.title)}</h2>
-${receipts.length === 0 ? html`<p>${words.none}</p>` : tableOfReceipts(feed.id, receipts)}
+${receipts.length === 0 ? html`<p>${words.none}</p>` : tableOfReceipts(feed.id, receipts, periods)}
 ${cut ? html`<p>${words.cut}</p>` : ""}
 ${next === undefined ? "" : html`<p class="ways"><a rel="next" href="/portal/receipts/${feed.id}?before=${next}">${words.older}</a></p>`}
 </section>`;
 }
 
-function tableOfReceipts(feed: string, receipts: readonly Receipt[]): Html {
+interface Periods {
+  /** Number of the newest publication, or what none is greater than. */
+  readonly tip: number;
+  /** Number of a publication → its period. */
+  readonly periods: ReadonlyMap<number, string>;
+}
+
+/** Periods of the newest publications. Receipts are shown of a log too that doesn't hold: they are asked for most then. */
+async function newestPeriods(published: PublishedFeed, now: number): Promise<Periods> {
+  try {
+    const tip = await published.tip(now);
+    const known = tip === 0 ? [] : await published.publications(now, Math.max(1, tip - mostPeriods));
+    return { tip, periods: new Map(known.map(({ sequence, period }) => [sequence, period.id])) };
+  } catch (error) {
+    if (unsoundCode(error) === undefined) throw error;
+    return { tip: mostSequence, periods: new Map() };
+  }
+}
+
+function tableOfReceipts(feed: string, receipts: readonly Receipt[], periods: Periods["periods"]): Html {
   return tableOf({
     caption: words.caption(feed),
-    columns: [words.at, words.publication, words.what, words.how, words.where, words.sha256],
+    columns: [words.at, words.publication, texts.log.period, words.what, words.how, words.where, words.sha256],
     rows: receipts.map((receipt) => [
       instantOf(receipt.at),
       html`<a href="${placeOf(feed, receipt.sequence)}">${receipt.sequence}</a>`,
+      wordOf(periods.get(receipt.sequence) ?? texts.none),
       whatOf(receipt),
       words.ways[receipt.how],
       others("destination" in receipt ? `${receipt.destination}: ${receipt.to}` : receipt.address),

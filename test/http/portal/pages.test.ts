@@ -65,8 +65,8 @@ test("a publication's page says what its manifest says, and hands out its files 
   // The first one is of the manifest that was read above, by the pull API.
   assert.deepEqual(lines.map((line) => line.split(",")[5]).sort(), ["portal", "portal", "portal", "pull"]);
   const receipts = textOf((await askPortal(served, "/portal/receipts", cookie)).text);
-  for (const { sha256: digest } of manifest.artifacts) assert.ok(receipts.includes(digest));
-  assert.ok(receipts.includes("this portal"));
+  for (const { name, sha256: digest } of manifest.artifacts)
+    assert.ok(receipts.includes(`6 2026-W46 ${name} this portal 127.0.0.1 ${digest}`), receipts);
 });
 
 test("the pages of HEAD requests hand nothing out, and leave no receipt", async (t) => {
@@ -135,6 +135,10 @@ test("of a log that doesn't hold nothing is shown, and the rest stands", async (
   const first = jws.signature.startsWith("A") ? "B" : "A";
   await own.putOnce(logKey(6), Buffer.from(JSON.stringify({ ...jws, signature: first + jws.signature.slice(1) })));
   const cookie = await sessionCookie(served, "twcert");
+  await askPortal(served, "/portal/feeds/summary/1/signed", cookie);
+  const receipts = await askPortal(served, "/portal/receipts", cookie);
+  assert.equal(receipts.status, 200);
+  assert.match(textOf(receipts.text), /Nothing of it was handed to you yet.*1 2026-W46 manifest this portal/);
   const { status, text } = await askPortal(served, "/portal", cookie);
   assert.equal(status, 200);
   assert.match(textOf(text), /doesn't pass its checks \(verify-failed\)/);
