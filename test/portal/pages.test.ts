@@ -74,7 +74,7 @@ test("axe finds nothing wrong with any page, in the light, in the dark and on a 
   const withFigures = ["/portal/feeds/summary/3", "/portal/trend"];
   await signIn(window, served, "twcert");
   for (const scheme of ["light", "dark"] as const) {
-    for (const width of [1200, 360]) {
+    for (const width of [1200, 320]) {
       await page.emulateMedia({ colorScheme: scheme });
       await page.setViewportSize({ width, height: 800 });
       for (const path of [...partnerPages, ...withFigures, "/portal/operator"]) {
