@@ -5,7 +5,7 @@ import { type ApprovalContext, objectionTo } from "../partner/approval.ts";
 import { fingerprintOf, isFingerprint } from "../partner/fingerprint.ts";
 import { withKey } from "../partner/registry/changes.ts";
 import { decide, type JoinRequest, listRequests } from "../partner/request.ts";
-import { listKeys } from "../publication/keys.ts";
+import { listTokenKeys } from "../partner/token-keys.ts";
 import { serviceUrl } from "../settings.ts";
 import { change, openRegistry, textOf } from "./partner-change.ts";
 import type { Run } from "./run.ts";
@@ -35,18 +35,19 @@ async function contextOf(world: CliWorld): Promise<ApprovalContext> {
   const { settings } = world;
   return {
     realm: { url: serviceUrl(settings.serve) },
-    tokenKeys: (await listKeys(settings.tokenKeys)).keys,
+    tokenKeys: (await listTokenKeys(settings.tokenKeys)).keys,
     partners: (await world.configuration()).partners,
     now: world.clock(),
   };
 }
 
 async function showRequests(world: CliWorld): Promise<void> {
-  const context = await contextOf(world);
   const requests = await listRequests(await world.store());
+  // Before the first invitation there may be no keys, nor any partner.
+  const context = requests.length === 0 ? undefined : await contextOf(world);
   const shown = await Promise.all(
     requests.map(async (request) => {
-      const objection = request.decision === undefined ? await objectionTo(request, context) : undefined;
+      const objection = context && request.decision === undefined ? await objectionTo(request, context) : undefined;
       const { id, partner, requestedAt, address, key, decision } = request;
       return {
         id,

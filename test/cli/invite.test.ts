@@ -97,6 +97,17 @@ async function importSecret(jwk: Record<string, unknown>) {
   return createPrivateKey({ key: { ...jwk }, format: "jwk" });
 }
 
+test("requests are looked at before there is a key for tokens; what is missing is named where it is needed", async (t) => {
+  const { folder, run } = await openSite(t);
+  const elsewhere = { SPAMPOTS_DATA: join(folder, "elsewhere"), SPAMPOTS_STORE: join(folder, "elsewhere/store") };
+  const none = await run(["partner", "requests"], elsewhere);
+  assert.deepEqual([none.code, none.error], [0, ""]);
+  assert.match(none.out, /^No partner handed in a key/);
+  await run(["join", (await run(["partner", "invite", "twcert"])).out.trim()]);
+  const keyless = await run(["partner", "requests"], { ...elsewhere, SPAMPOTS_STORE: join(folder, "store") });
+  assert.match(keyless.error, /no usable key for tokens.*keys new --tokens/s);
+});
+
 test("what must not be approved isn't, and what isn't an invitation makes no request", async (t) => {
   const { served, folder, run } = await openSite(t);
   const { twcert, ncc } = served.keysOf;
