@@ -309,6 +309,20 @@ test("an id that an entry has now is told as such, whatever the store holds", as
   );
 });
 
+test("answers that are pasted at once are each question's own, but for what is to be confirmed", async () => {
+  const { terminal, shown, input } = typing([]);
+  const first = terminal.ask("One");
+  input.write("1\n2\n3\ny\n");
+  assert.equal(await first, "1");
+  await new Promise((done) => setTimeout(done, 20));
+  assert.deepEqual([await terminal.ask("Two"), await terminal.ask("Three", "x")], ["2", "3"]);
+  const sure = terminal.confirm("Write this?");
+  input.write("no\n");
+  assert.equal(await sure, false);
+  assert.equal(shown(), "One: Two: 2\nThree [x]: 3\nWrite this? [y/N]: ");
+  terminal.close();
+});
+
 test("a terminal's words are made harmless, and only yes is yes", async () => {
   const { terminal, shown } = typing(["y", "Yes", "", "no", "yesterday"]);
   assert.equal(await terminal.confirm("a\u001b[31m"), true);
