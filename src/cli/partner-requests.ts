@@ -114,9 +114,12 @@ async function approve(world: CliWorld, id: string, flags: { fingerprint?: strin
     });
   }
   const opened = await openRegistry(world);
-  const changed = await change(world, opened, withKey(textOf(opened), request.partner, request.key, opened.feeds));
+  // What `check` would refuse is refused before anything is decided; nothing is written that another operator rejected
+  // meanwhile. Where the file can't be written then, the same command does it later.
+  const after = withKey(textOf(opened), request.partner, request.key, opened.feeds);
   const decision = await decide(await world.store(), request.id, "approved", world.clock());
   checkUndecided({ ...request, decision }, "approved");
+  const changed = await change(world, opened, after);
   if (world.json) return sayJson({ request: request.id, partner: request.partner, changed, ...decision });
   say(`${request.partner}'s key ${request.key.kid} counts as soon as \`serve\` has read partners.yaml.`);
 }
