@@ -7,6 +7,7 @@
 # KEY.pem is your Ed25519 key. THUMBPRINT is of the issuer's key (Ed25519), as you were told it by phone.
 set -eu
 url=$1 partner=$2 key=$3 feed=$4 folder=$5 pin=$6 api=$1/v1/feeds/$4/publications
+if [ ! -r "$key" ]; then echo "There is no key $key: make one by new-key.sh" >&2; exit 2; fi
 mkdir -p "$folder/log" "$folder/artifacts"; work=$(mktemp -d "$folder/.tmpXXXXXX"); trap 'rm -rf "$work"' EXIT
 encode() { basenc --base64url -w 0 | tr -d =; }
 decode() { jq -Rrj '. + "=" * (3 - (length + 3) % 4)' | basenc --base64url -d; }
@@ -17,9 +18,10 @@ fail() { echo "$*" >&2; exit 3; }
 jq -jn --arg me "$partner" --arg url "$url" --arg jti "$(openssl rand -hex 16)" 'now | floor | {iss: $me, sub: $me, aud: $url, iat: ., exp: (. + 60), jti: $jti}' > "$work/claims"
 printf %s.%s "$(printf '{"alg":"EdDSA"}' | encode)" "$(encode < "$work/claims")" > "$work/input"
 printf 'grant_type=client_credentials&client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer&client_assertion=%s.%s' "$(cat "$work/input")" "$(openssl pkeyutl -sign -inkey "$key" -rawin -in "$work/input" | encode)" |
-  curl -sSf -d @- "$url/oauth2/token" | jq -er '"authorization: Bearer " + .access_token' > "$work/header"
+  curl -sSf -d @- -o "$work/token" "$url/oauth2/token"
+jq -r '"authorization: Bearer " + .access_token' "$work/token" > "$work/header"
 # The issuer's key: what the service says counts only if it is the one whose thumbprint we know.
-x=$(get -f "$url/v1/keys" | jq -er --arg pin "$pin" '.keys[] | select(.kid == $pin).x')
+get -f -o "$work/keys" "$url/v1/keys"; x=$(jq -r --arg pin "$pin" '.keys[] | select(.kid == $pin).x' "$work/keys")
 [ "$(printf '{"crv":"Ed25519","kty":"OKP","x":"%s"}' "$x" | openssl dgst -sha256 -binary | encode)" = "$pin" ] || fail "another key than $pin"
 printf MCowBQYDK2VwAyEA%s "$x" | decode > "$work/issuer.der"
 # From the newest that we have: its number, and the digest that the next one must name.
@@ -36,7 +38,8 @@ for n in $list; do
   while read -r sha256 name; do
     status=$(get -o "$work/file" -w '%{http_code}' "$api/$n/$name")
     if [ "$status" = 410 ]; then echo "$n/$name was withdrawn or is expired" >&2; continue; fi
-    [ "$(digest "$work/file")" = "$sha256" ] || fail "$n/$name isn't what was signed (HTTP status $status)"
+    if [ "$status" != 200 ]; then echo "$n/$name: HTTP status $status" >&2; exit 1; fi
+    [ "$(digest "$work/file")" = "$sha256" ] || fail "$n/$name isn't what was signed"
     mv "$work/file" "$folder/artifacts/$(printf %.16s "$sha256")-$name"
   done < "$work/files"
   previous=$(digest "$work/manifest"); mv "$work/jws" "$folder/log/$(printf %08d "$n").jws"; echo "$feed $n"

@@ -1,12 +1,12 @@
 /** `spampots check`: everything that can be wrong before it goes wrong. */
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
+import { mouDaysLeft, mouWarningDays } from "../delivery/watch/status.ts";
 import { oldTableDays, tableAgeDays } from "../enrich/attribution.ts";
 import { listTables } from "../enrich/table-list.ts";
 import { isError, type Problem, SpampotsError } from "../errors.ts";
 import { loadConfiguration } from "../feed/configuration.ts";
 import { inForce } from "../feed/policy.ts";
-import { dayMs } from "../model.ts";
 import { openKeyring, readSiteKey } from "../publication/keys.ts";
 import { probeStore } from "../store/open.ts";
 import type { Run } from "./run.ts";
@@ -71,8 +71,8 @@ async function checkConfiguration(world: CliWorld, found: Findings): Promise<voi
     const now = world.clock();
     for (const partner of partners) {
       if (!inForce(partner, now)) found.warnings.push(`${partner.id}: the MoU is not in force; nothing is published.`);
-      else if (partner.mou.to - now < 60 * dayMs) {
-        found.warnings.push(`${partner.id}: the MoU expires in ${Math.ceil((partner.mou.to - now) / dayMs)} days.`);
+      else if (mouDaysLeft(partner, now) <= mouWarningDays) {
+        found.warnings.push(`${partner.id}: the MoU expires in ${mouDaysLeft(partner, now)} days.`);
       }
       if (partner.keys.some((key) => String(key.kid ?? "").startsWith("placeholder"))) {
         found.warnings.push(`${partner.id}: its key is a placeholder.`);

@@ -68,10 +68,10 @@ export const questions: readonly Question[] = [
     means: "its id, never used before: lower-case letters, digits and hyphens",
     paths: ["id"],
     fallback: ({ name = "" }) => idFrom(name),
-    read: async (answers, _, { isUsed }) => {
+    read: async (answers, _, { others, isUsed }) => {
       const id = one(answers);
-      // Only what can be one is looked for.
-      if (!/^[a-z0-9-]+$/.test(id) || !(await isUsed(id))) return { id };
+      // Only what can be one is looked for; that somebody has it now, `check` says.
+      if (!/^[a-z0-9-]+$/.test(id) || others.some((other) => other.id === id) || !(await isUsed(id))) return { id };
       throw wrong(
         `The store holds publications of an earlier partner ${id}. An id is never used again: choose another. If it is the same partner, bring its entry back from the file's history.`,
       );

@@ -5,7 +5,7 @@ import { type ApprovalContext, objectionTo } from "../partner/approval.ts";
 import { fingerprintOf, isFingerprint } from "../partner/fingerprint.ts";
 import { withKey } from "../partner/registry/changes.ts";
 import { decide, type JoinRequest, listRequests } from "../partner/request.ts";
-import { listKeys } from "../publication/keys.ts";
+import { listTokenKeys } from "../partner/token-keys.ts";
 import { serviceUrl } from "../settings.ts";
 import { change, openRegistry, textOf } from "./partner-change.ts";
 import type { Run } from "./run.ts";
@@ -35,18 +35,19 @@ async function contextOf(world: CliWorld): Promise<ApprovalContext> {
   const { settings } = world;
   return {
     realm: { url: serviceUrl(settings.serve) },
-    tokenKeys: (await listKeys(settings.tokenKeys)).keys,
+    tokenKeys: (await listTokenKeys(settings.tokenKeys)).keys,
     partners: (await world.configuration()).partners,
     now: world.clock(),
   };
 }
 
 async function showRequests(world: CliWorld): Promise<void> {
-  const context = await contextOf(world);
   const requests = await listRequests(await world.store());
+  // Before the first invitation there may be no keys, nor any partner.
+  const context = requests.length === 0 ? undefined : await contextOf(world);
   const shown = await Promise.all(
     requests.map(async (request) => {
-      const objection = request.decision === undefined ? await objectionTo(request, context) : undefined;
+      const objection = context && request.decision === undefined ? await objectionTo(request, context) : undefined;
       const { id, partner, requestedAt, address, key, decision } = request;
       return {
         id,
@@ -113,9 +114,12 @@ async function approve(world: CliWorld, id: string, flags: { fingerprint?: strin
     });
   }
   const opened = await openRegistry(world);
-  const changed = await change(world, opened, withKey(textOf(opened), request.partner, request.key, opened.feeds));
+  // What `check` would refuse is refused before anything is decided; nothing is written that another operator rejected
+  // meanwhile. Where the file can't be written then, the same command does it later.
+  const after = withKey(textOf(opened), request.partner, request.key, opened.feeds);
   const decision = await decide(await world.store(), request.id, "approved", world.clock());
   checkUndecided({ ...request, decision }, "approved");
+  const changed = await change(world, opened, after);
   if (world.json) return sayJson({ request: request.id, partner: request.partner, changed, ...decision });
   say(`${request.partner}'s key ${request.key.kid} counts as soon as \`serve\` has read partners.yaml.`);
 }

@@ -30,11 +30,17 @@ export function terminalOn(input: Readable, output: Writable, terminal: boolean)
   const lines = createInterface({ input, output, terminal });
   // Ctrl-C, Ctrl-D, or a window that is closed.
   lines.on("close", () => gone.abort());
+  // Lines that nobody asked for yet: several answers pasted at once.
+  const ahead: string[] = [];
+  lines.on("line", (line) => ahead.push(line));
   const ask = async (question: string, fallback?: string) => {
     const shown = fallback === undefined || fallback === "" ? "" : ` [${plain(fallback)}]`;
     try {
       gone.signal.throwIfAborted();
-      const answer = (await lines.question(`${plain(question)}${shown}: `, { signal: gone.signal })).trim();
+      const asked = `${plain(question)}${shown}: `;
+      const typed = ahead.shift();
+      if (typed !== undefined) output.write(`${asked}${plain(typed)}\n`);
+      const answer = (typed ?? (await lines.question(asked, { signal: gone.signal }))).trim();
       return answer === "" ? (fallback ?? "") : answer;
     } catch (cause) {
       if (!gone.signal.aborted) throw cause;
@@ -43,7 +49,11 @@ export function terminalOn(input: Readable, output: Writable, terminal: boolean)
   };
   return {
     ask,
-    confirm: async (question) => /^y(es)?$/i.test(await ask(`${question} [y/N]`)),
+    confirm: async (question) => {
+      // What was typed before the question was seen is no answer to it.
+      ahead.length = 0;
+      return /^y(es)?$/i.test(await ask(`${question} [y/N]`));
+    },
     say: (line) => void output.write(`${line.split("\n").map(plain).join("\n")}\n`),
     close: () => lines.close(),
   };

@@ -6,13 +6,13 @@
  */
 import { randomUUID } from "node:crypto";
 import type { Context } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { z } from "zod";
 import { isError, SpampotsError } from "../errors.ts";
 import { inForce } from "../feed/policy.ts";
 import { assertionType, checkAssertion } from "../partner/assertion.ts";
 import { accessTokenSeconds, mintAccessToken } from "../partner/tokens.ts";
 import { jwks } from "../publication/jwk.ts";
+import { limitBody } from "./body-limit.ts";
 import type { HttpEnv, Routes } from "./route.ts";
 import { firstUse } from "./used.ts";
 import type { HttpWorld } from "./world.ts";
@@ -130,19 +130,18 @@ function refusal(status: 400 | 401, error: string, description: string): Respons
   });
 }
 
-const limitBody = bodyLimit({
-  maxSize: maxBody,
-  onError: () => {
-    throw new SpampotsError("too-large", "The body is longer than any request for a token.", {
+const withinLimit = limitBody(
+  maxBody,
+  () =>
+    new SpampotsError("too-large", "The body is longer than any request for a token.", {
       hint: `Send at most ${maxBody} bytes.`,
-    });
-  },
-});
+    }),
+);
 
 async function grant(context: Context<HttpEnv>, address: string, world: HttpWorld): Promise<Response> {
   await world.limits.stranger(address);
   let answer: Response | undefined;
-  await limitBody(context, async () => {
+  await withinLimit(context, async () => {
     answer = await grantForm(await readForm(context), world);
   });
   return answer ?? refusal(400, "invalid_request", formHint);

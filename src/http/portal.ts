@@ -6,13 +6,13 @@
  */
 import { createHash } from "node:crypto";
 import { type Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { csrf } from "hono/csrf";
 import { html } from "hono/html";
 import { HTTPException } from "hono/http-exception";
 import { secureHeaders } from "hono/secure-headers";
 import { isError, SpampotsError } from "../errors.ts";
 import type { Caller } from "./access.ts";
+import { limitBody } from "./body-limit.ts";
 import { notInForcePage } from "./portal/agreement.ts";
 import { unsoundCode } from "./portal/checked.ts";
 import { maxFormBytes } from "./portal/forms.ts";
@@ -61,12 +61,7 @@ export function portalRoutes(app: Hono<HttpEnv>, world: HttpWorld): void {
   portal.use("/portal/*", csrf({ origin: new URL(realm.url).origin }));
   portal.use(
     "/portal/*",
-    bodyLimit({
-      maxSize: maxFormBytes,
-      onError: () => {
-        throw new SpampotsError("too-large", "The form is longer than any of ours.");
-      },
-    }),
+    limitBody(maxFormBytes, () => new SpampotsError("too-large", "The form is longer than any of ours.")),
   );
   portal.get("/portal/style.css", (context) =>
     context.req.header("if-none-match") === styleTag

@@ -1,6 +1,7 @@
 /**
  * What can be told of a partner's entry without asking anybody: its MoU on this day, its keys, its feeds and labels. Pure.
  */
+import { mouDaysLeft, mouWarningDays } from "../delivery/watch/status.ts";
 import type { Partner } from "../feed/partners.ts";
 import { dayMs } from "../model.ts";
 import type { PublicKey } from "../publication/jwk.ts";
@@ -16,42 +17,39 @@ export interface Finding {
   readonly next?: string;
 }
 
-/** Days before its end from which on an MoU is warned of. */
-const soonDays = 60;
-
 /** Everything that the entry itself shows. `others` are partners whose keys must not be this one's. */
 export function checkEntry(partner: Partner, others: readonly Partner[], now: number): readonly Finding[] {
   return [checkMou(partner, now), ...checkKeys(partner, others, now), ...checkFeeds(partner, now)];
 }
 
 const day = (instant: number) => new Date(instant).toISOString().slice(0, 10);
-const days = (ms: number) => {
-  const whole = Math.ceil(ms / dayMs);
-  return whole === 1 ? "1 day" : `${whole} days`;
-};
+const days = (count: number) => (count === 1 ? "1 day" : `${count} days`);
 
-function checkMou({ id, mou }: Partner, now: number): Finding {
+function checkMou(partner: Partner, now: number): Finding {
   const about = "MoU";
+  const { id, mou } = partner;
   const [first, last] = [day(mou.from), day(mou.to - dayMs)];
-  const renew = `When it is renewed, correct its dates in partners.yaml; until then nothing is published.`;
+  const renew = `When it is renewed, \`spampots partner renew ${id}\`; until then nothing is published.`;
   if (now >= mou.to) return { level: "problem", about, says: `It ended on ${last}.`, next: renew };
   if (now < mou.from) {
-    const says = `It begins on ${first}, in ${days(mou.from - now)}; until then nothing is published.`;
+    const says = `It begins on ${first}, in ${days(Math.ceil((mou.from - now) / dayMs))}; until then nothing is published.`;
     return { level: "warning", about, says, next: "Wait, or correct `signed` in partners.yaml." };
   }
   if (mou.suspended) {
     const next = `\`spampots partner resume ${id}\` takes it back.`;
     return { level: "warning", about, says: "It is suspended: nothing is published or handed out.", next };
   }
-  const says = `In force from ${first} to ${last}; ${days(mou.to - now)} left.`;
-  if (mou.to - now < soonDays * dayMs) return { level: "warning", about, says, next: "Begin to renew it." };
+  const left = mouDaysLeft(partner, now);
+  const says = `In force from ${first} to ${last}; ${left === 0 ? "today is its last day" : `${days(left)} left`}.`;
+  if (left <= mouWarningDays) return { level: "warning", about, says, next: "Begin to renew it." };
   return { level: "fine", about, says };
 }
 
 function checkKeys(partner: Partner, others: readonly Partner[], now: number): readonly Finding[] {
   const about = "key";
   const keys = keysOf(partner);
-  const next = "Ask the partner for its public key: `spampots fetch --new-key` or the kit's new-key.sh makes one.";
+  const next =
+    "Let it make one by an invitation (`spampots partner invite`), by `spampots fetch --new-key`, or by the kit's new-key.sh.";
   const unusable = partner.keys.length - keys.length;
   const findings: Finding[] = keys.map((key) => checkKey(key, keys, others));
   if (unusable > 0) {

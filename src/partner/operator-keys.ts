@@ -4,7 +4,7 @@
  *
  * @see RFC 7517 §5 (JWK set)
  */
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { chmod, chown, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { SpampotsError } from "../errors.ts";
 import { jwks, type PublicKey, parseJwks } from "../publication/jwk.ts";
 import { hintOf, systemCode } from "../store/disk-error.ts";
@@ -29,6 +29,10 @@ export async function addOperatorKey(path: string, key: PublicKey): Promise<void
   const draft = `${path}.new`;
   try {
     await writeFile(draft, jwks([...others, key]), { flush: true });
+    const old = await stat(path).catch(() => undefined);
+    // `serve` has to read it, whoever runs this, with whatever mask: it stays its owner's where we may give it away.
+    if (old !== undefined) await chown(draft, old.uid, old.gid).catch(() => undefined);
+    await chmod(draft, old === undefined ? 0o644 : old.mode & 0o7777);
     await rename(draft, path);
   } catch (cause) {
     throw new SpampotsError("disk-failed", "The file of the operators' keys can't be written.", {

@@ -124,14 +124,26 @@ export async function putRequest(
   await store.putOnce(requestKey(requestId(invitation)), body, { contentType: "application/json" });
 }
 
+/** Largest object that is read, in bytes: ours have two tokens and a key. */
+const maxBytes = 16 * 1024;
+
+/** A small object; `undefined` where it isn't there, or is none of ours by its size. */
+async function readSmall(store: Store, key: string): Promise<Uint8Array | undefined> {
+  const stored = await store.open(key, { start: 0, end: maxBytes + 1 });
+  if (stored === undefined) return undefined;
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stored.body) chunks.push(chunk);
+  return stored.bytes > maxBytes ? undefined : Buffer.concat(chunks);
+}
+
 /** The request of this name; `undefined` where there is none, or what is there isn't one. */
 export async function readRequest(store: Store, id: string): Promise<JoinRequest | undefined> {
-  const bytes = await store.get(requestKey(id));
+  const bytes = await readSmall(store, requestKey(id));
   const record = bytes && decodeExact(recordSchema, bytes, "request").value;
   const key = record && readKey(JSON.stringify(record.key));
   if (record === undefined || key === undefined) return undefined;
   const { partner, invitation, proof, requested_at, address } = record;
-  const decided = await store.get(decisionKey(id));
+  const decided = await readSmall(store, decisionKey(id));
   const decision = decided && decodeExact(decisionSchema, decided, "decision").value;
   const facts = { id, partner, key, invitation, proof, requestedAt: requested_at, address };
   return { ...facts, ...(decision === undefined ? {} : { decision }) };
@@ -166,7 +178,7 @@ export async function checkedInvitation(
 export async function decide(store: Store, id: string, decision: Decision["decision"], now: number): Promise<Decision> {
   const body = encodeExact(decisionSchema, { v: 1, decision, decided_at: secondsInstant(now) });
   await store.putOnce(decisionKey(id), body, { contentType: "application/json" });
-  const stored = (await store.get(decisionKey(id))) ?? body;
+  const stored = (await readSmall(store, decisionKey(id))) ?? body;
   return decodeExact(decisionSchema, stored, "decision").value ?? { v: 1, decision, decided_at: secondsInstant(now) };
 }
 

@@ -6,6 +6,7 @@ import {
   finishRotation,
   type KeyList,
   type Keyring,
+  listKeys,
   newKeys,
   openKeyring,
 } from "../publication/keys.ts";
@@ -27,9 +28,14 @@ export async function rotateTokenKey(folder: string, now: number): Promise<KeyLi
 }
 
 /** The keys, ready to sign. @throws SpampotsError `bad-key` */
-export async function openTokenKeys(folder: string): Promise<Keyring> {
+export const openTokenKeys = (folder: string): Promise<Keyring> => saidOfTokens(openKeyring({ folder }));
+
+/** The public halves alone. @throws SpampotsError `bad-key` */
+export const listTokenKeys = (folder: string): Promise<KeyList> => saidOfTokens(listKeys(folder));
+
+async function saidOfTokens<T>(keys: Promise<T>): Promise<T> {
   try {
-    return await openKeyring({ folder });
+    return await keys;
   } catch (error) {
     if (!isError(error, "bad-key")) throw error;
     const facts: ErrorFacts = { ...error.facts, cause: error, hint: "Run `spampots keys new --tokens`." };

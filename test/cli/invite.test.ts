@@ -1,6 +1,6 @@
 /** From an invitation to a key that counts, by commands alone; and everything that must not get there. */
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -20,22 +20,26 @@ interface Said {
 async function openSite(t: TestContext) {
   const served = await openServed(t);
   const folder = join(served.root, "..");
-  const run = (args: readonly string[], env: Record<string, string> = {}): Promise<Said> =>
+  const command = (args: readonly string[], env: Record<string, string> = {}) => {
+    const program = ["--disable-warning=ExperimentalWarning", join(projectRoot, "src/cli.ts")];
+    const now = ["--now", new Date(testNow).toISOString()];
+    const base = {
+      PATH: process.env.PATH ?? "",
+      SPAMPOTS_DATA: folder,
+      SPAMPOTS_CONFIG: served.config,
+      SPAMPOTS_URL: served.url,
+    };
+    const options = { cwd: folder, env: { ...base, SPAMPOTS_LOG: "silent", ...env }, timeout: 60_000 };
+    return { args: [...program, ...now, ...args], options };
+  };
+  const run = (words: readonly string[], env: Record<string, string> = {}): Promise<Said> =>
     new Promise((done) => {
-      const program = ["--disable-warning=ExperimentalWarning", join(projectRoot, "src/cli.ts")];
-      const now = ["--now", new Date(testNow).toISOString()];
-      const base = {
-        PATH: process.env.PATH ?? "",
-        SPAMPOTS_DATA: folder,
-        SPAMPOTS_CONFIG: served.config,
-        SPAMPOTS_URL: served.url,
-      };
-      const options = { cwd: folder, env: { ...base, SPAMPOTS_LOG: "silent", ...env }, timeout: 60_000 };
-      execFile(process.execPath, [...program, ...now, ...args], options, (failed, out, error) =>
+      const { args, options } = command(words, env);
+      execFile(process.execPath, args, options, (failed, out, error) =>
         done({ code: typeof failed?.code === "number" ? failed.code : failed === null ? 0 : -1, out, error }),
       );
     });
-  return { served, folder, run };
+  return { served, folder, run, command };
 }
 
 test("invite, join, requests, approve: the key counts, and not before", async (t) => {
@@ -96,6 +100,37 @@ async function importSecret(jwk: Record<string, unknown>) {
   const { createPrivateKey } = await import("node:crypto");
   return createPrivateKey({ key: { ...jwk }, format: "jwk" });
 }
+
+test("what one operator rejects while another listens to the fingerprint is written nowhere", async (t) => {
+  const { served, run, command } = await openSite(t);
+  assert.equal((await run(["join", (await run(["partner", "invite", "twcert"])).out.trim()])).code, 0);
+  const [request] = JSON.parse((await run(["--json", "partner", "requests"])).out).requests;
+  const before = await readConfig(served, "partners.yaml");
+  // A terminal, since only there is anything asked.
+  const { args, options } = command(["partner", "approve", request.id]);
+  const child = spawn("script", ["-qec", [process.execPath, ...args].join(" "), "/dev/null"], options);
+  t.after(() => child.kill());
+  let said = "";
+  for await (const chunk of child.stdout) {
+    said += String(chunk);
+    if (!said.includes("as you heard it: ") || child.stdin.writableEnded) continue;
+    assert.equal((await run(["partner", "reject", request.id])).code, 0);
+    child.stdin.end(`${request.fingerprint}\r`);
+  }
+  assert.match(said, /Something else was decided/);
+  assert.equal(await readConfig(served, "partners.yaml"), before);
+});
+
+test("requests are looked at before there is a key for tokens; what is missing is named where it is needed", async (t) => {
+  const { folder, run } = await openSite(t);
+  const elsewhere = { SPAMPOTS_DATA: join(folder, "elsewhere"), SPAMPOTS_STORE: join(folder, "elsewhere/store") };
+  const none = await run(["partner", "requests"], elsewhere);
+  assert.deepEqual([none.code, none.error], [0, ""]);
+  assert.match(none.out, /^No partner handed in a key/);
+  await run(["join", (await run(["partner", "invite", "twcert"])).out.trim()]);
+  const keyless = await run(["partner", "requests"], { ...elsewhere, SPAMPOTS_STORE: join(folder, "store") });
+  assert.match(keyless.error, /no usable key for tokens.*keys new --tokens/s);
+});
 
 test("what must not be approved isn't, and what isn't an invitation makes no request", async (t) => {
   const { served, folder, run } = await openSite(t);

@@ -8,6 +8,7 @@ import { interview } from "../../src/cli/partner-interview.ts";
 import { type Terminal, terminalOn } from "../../src/cli/terminal.ts";
 import { isError } from "../../src/errors.ts";
 import { loadFeeds } from "../../src/feed/configuration.ts";
+import { entriesOf } from "../../src/partner/registry/changes.ts";
 import { capturesOf, openOperatorWorld, partnersYaml } from "../publication/operator-world.ts";
 import { projectRoot } from "../source-files.ts";
 import { siteFolder } from "./site-folder.ts";
@@ -290,6 +291,36 @@ test("flags are not asked for again, a wrong one is; Ctrl-D writes nothing", asy
   await rejected;
   assert.match(shown(), /^ {2}The store holds publications of an earlier partner old-one/);
   assert.doesNotMatch(shown(), /organisation|conomies/);
+});
+
+test("an id that an entry has now is told as such, whatever the store holds", async () => {
+  const asked = await askedOf(["twcert"]);
+  const [other] = entriesOf(partnersYaml, asked.feeds);
+  assert.ok(other);
+  const given = { id: [other.id] };
+  await assert.rejects(
+    interview(given, { ...asked, others: [other], isUsed: async () => true }, undefined),
+    (error) => {
+      assert.ok(isError(error));
+      const said = error.problems.filter(({ file }) => file === "--id").map(({ message }) => message);
+      assert.deepEqual(said, [`The id ${other.id} is taken by an earlier partner.`]);
+      return true;
+    },
+  );
+});
+
+test("answers that are pasted at once are each question's own, but for what is to be confirmed", async () => {
+  const { terminal, shown, input } = typing([]);
+  const first = terminal.ask("One");
+  input.write("1\n2\n3\ny\n");
+  assert.equal(await first, "1");
+  await new Promise((done) => setTimeout(done, 20));
+  assert.deepEqual([await terminal.ask("Two"), await terminal.ask("Three", "x")], ["2", "3"]);
+  const sure = terminal.confirm("Write this?");
+  input.write("no\n");
+  assert.equal(await sure, false);
+  assert.equal(shown(), "One: Two: 2\nThree [x]: 3\nWrite this? [y/N]: ");
+  terminal.close();
 });
 
 test("a terminal's words are made harmless, and only yes is yes", async () => {

@@ -147,7 +147,7 @@ test("tokens, links and keys stand in no log", async (t) => {
     assert.equal(lines.includes(secret), false);
     assert.equal(lines.includes(secret.split(".").at(-1) ?? secret), false);
   }
-  assert.doesNotMatch(lines, /eyJ|link=/);
+  assert.doesNotMatch(lines, /eyJ[\w-]+\.|link=/);
 });
 
 test("a partner's name is text, in pages and headers", async (t) => {
@@ -275,3 +275,29 @@ test("without keys of operators there is nothing at their door", async (t) => {
   assert.equal((await visitor.post(`${proofPages.operator}/challenge`, {})).status, 303);
   assert.equal((await challengeOf(visitor)).aud, `${served.url}${proofPages.signIn}`);
 });
+
+test("forms whose length isn't stated are read within the same bound, and other methods have none", async (t) => {
+  const served = await openServed(t);
+  const link = await minted(served, "spampots-sign-in+jwt", { sub: "twcert" });
+  const chunked = async (path: string, text: string) => {
+    const { status } = await fetch(`${served.listens}${path}`, {
+      method: "POST",
+      redirect: "manual",
+      headers: { origin: served.url, "content-type": "application/x-www-form-urlencoded" },
+      body: new Blob([text]).stream(),
+      duplex: "half",
+    });
+    return status;
+  };
+  const before = Buffer.alloc(20_000, "x").toString();
+  for (const path of [proofPages.signIn, "/oauth2/token"]) assert.equal(await chunked(path, `a=${before}`), 413, path);
+  assert.equal(await chunked("/oauth2/token", "grant_type=other"), 400);
+  assert.equal(await chunked(proofPages.signIn, `link=${link}`), 303);
+  for (const method of ["OPTIONS", "PUT", "DELETE"]) {
+    const { status, headers } = await visit(served, method);
+    assert.deepEqual([status, headers.get("location")], [303, "/portal/sign-in"], method);
+  }
+});
+
+const visit = ({ listens, url }: { readonly listens: string; readonly url: string }, method: string) =>
+  fetch(`${listens}/portal`, { method, redirect: "manual", headers: { origin: url } });

@@ -208,6 +208,20 @@ test("what stands in the store is checked again before it is approved", async (t
   assert.match(String(await objectionTo(ofNcc, contextOf(served))), /counts no more/);
 });
 
+test("of what is put below requests/ no more is read than a request can have", async (t) => {
+  const served = await openServed(t);
+  await handIn(new Visitor(served), served, { ...(await invited(served)), key: await newClientKey("EdDSA") });
+  const [request] = await listRequests(served.store);
+  assert.ok(request);
+  const huge = Buffer.alloc(64 * 1024 * 1024, " ");
+  await served.store.putOnce("requests/0123456789abcdef/request.json", huge);
+  await served.store.putOnce(`requests/${request.id}/decided.json`, huge);
+  const before = process.memoryUsage().arrayBuffers;
+  const read = await listRequests(served.store);
+  assert.ok(process.memoryUsage().arrayBuffers - before < huge.length / 2);
+  assert.deepEqual(read, [request]);
+});
+
 test("requests are kept for thirty days, longer than their invitations", async (t) => {
   const served = await openServed(t);
   await handIn(new Visitor(served), served, { ...(await invited(served)), key: await newClientKey("EdDSA") });

@@ -4,7 +4,8 @@
  */
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
@@ -83,6 +84,22 @@ test("the script for curl, openssl and jq fetches every feed, byte for byte, and
   assert.deepEqual(await shell(["sh", join(kit, "curl/pull.sh")]), { code: 0, stdout: "", stderr: "" });
   const wrong = await shell(["sh", join(kit, "curl/pull.sh")], "", { KEY: join(kit, "no-such.pem") });
   assert.notEqual(wrong.code, 0);
+});
+
+test("a key that was made at joining serves both scripts, as the README says", async (t) => {
+  const kit = site.kit("twcert-cc");
+  const [, command = ""] =
+    /by an invitation.*?```sh\n(.*?)```/s.exec(await readFile(join(kit, "README.md"), "utf8")) ?? [];
+  const folder = await mkdtemp(join(tmpdir(), "spampots-joined-"));
+  t.after(() => rm(folder, { recursive: true }));
+  await cp(kit, folder, { recursive: true });
+  await Promise.all(["received", "curl/client.pem"].map((path) => rm(join(folder, path), { recursive: true })));
+  const made = await shell(["sh", "-ec", `cd "$1"; ${command}`, "sh", folder]);
+  assert.equal(made.code, 0, made.stderr);
+  assert.equal((await stat(join(folder, "curl/client.pem"))).mode & 0o777, 0o600);
+  const pulled = await shell(["sh", join(folder, "curl/pull.sh")]);
+  assert.equal(pulled.code, 0, pulled.stderr);
+  assert.deepEqual(await filesIn(join(folder, "received")), await published("twcert-cc"));
 });
 
 test("the script for the reference client does the same, and cron's line names it", async () => {

@@ -1,7 +1,7 @@
 /** The partner guide's way of pulling without our program: its commands and its script, as they stand there, against a service. */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -89,15 +89,21 @@ test("one feed by curl, openssl and jq: everything, then what is new, then nothi
 });
 
 test("a service that doesn't answer is no success", { skip }, async (t) => {
-  const { service, pull } = await openShell(t);
+  const { service, folder, pull } = await openShell(t);
   await publishTwice(service);
   for (const path of ["/oauth2/token", "/v1/keys", "?after=0", "/publications/1", ".csv.gz"]) {
     service.meddle = async (request, response, pass) =>
       (request.url ?? "").endsWith(path) && answer(response, { ...(await pass()), status: 403, body: Buffer.from("") });
     const { code, said } = await pull();
     assert.notEqual(code, 0, `${path}: ${said}`);
+    // Nobody who is merely offline, or came without a key, is told of another key.
+    assert.notEqual(code, 3, `${path}: ${said}`);
+    assert.doesNotMatch(said, /another key/, path);
   }
   service.meddle = undefined;
+  await rename(join(folder, "twcert-cc.pem"), join(folder, "elsewhere.pem"));
+  assert.deepEqual(await pull(), { code: 2, said: "There is no key twcert-cc.pem: make one by new-key.sh\n" });
+  await rename(join(folder, "elsewhere.pem"), join(folder, "twcert-cc.pem"));
   assert.deepEqual(await pull(), { code: 0, said: "spam-sources 1\nspam-sources 2\n" });
 });
 

@@ -35,9 +35,11 @@ const found = (findings: readonly Finding[], about: Finding["about"]) =>
 
 test("an MoU is in force, ends soon, ended, begins later or is suspended", () => {
   const mou = (more: object) => found(checkEntry(partnerWith({ mou: more }), [], now), "MoU").join();
-  assert.match(mou({}), /^fine: In force from 2026-01-01 to 2027-12-31; 411 days left\.$/);
-  assert.match(mou({ expires: "2026-11-16" }), /^warning: .* 1 day left/);
-  assert.match(mou({ expires: "2027-01-13" }), /^warning: .* 59 days left/);
+  assert.match(mou({}), /^fine: In force from 2026-01-01 to 2027-12-31; 410 days left\.$/);
+  assert.match(mou({ expires: "2026-11-16" }), /^warning: .* today is its last day/);
+  assert.match(mou({ expires: "2026-11-17" }), /^warning: .* 1 day left/);
+  assert.match(mou({ expires: "2027-01-15" }), /^warning: .* 60 days left/);
+  assert.match(mou({ expires: "2027-01-16" }), /^fine: .* 61 days left/);
   assert.match(mou({ expires: "2026-11-15" }), /^problem: It ended on 2026-11-15/);
   assert.match(mou({ signed: "2026-11-20" }), /^warning: It begins on 2026-11-20, in 4 days/);
   assert.match(mou({ suspended: true }), /^warning: It is suspended/);

@@ -132,15 +132,24 @@ export type FoundHealth =
   /** What is stored isn't one. */
   | { readonly state: "unreadable"; readonly key: string };
 
-/** Reads the newest one. `now` in milliseconds. @throws what the store throws. */
+/** How far the clock of a runner may be ahead of ours, in milliseconds. */
+const clockSkewMs = 600_000;
+
+/**
+ * Reads the newest one. What says that it is of later than now isn't counted: a runner whose clock was wrong once, or whoever
+ * can write there, would have it look well from then on. `now` in milliseconds.
+ *
+ * @throws what the store throws.
+ */
 export async function readHealth(store: Store, now: number): Promise<FoundHealth> {
-  const key = (await newestAfter(store, now - 2 * hourMs)) ?? (await newestAfter(store, 0));
+  const key = (await newestOf(store, now - 2 * hourMs, now)) ?? (await newestOf(store, 0, now));
   if (key === undefined) return { state: "missing" };
   try {
     const stat = await store.stat(key);
     const bytes = stat && stat.bytes <= maxHealthBytes ? await store.get(key) : undefined;
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes ?? new Uint8Array());
-    return { state: "found", health: health.parse(JSON.parse(text)) };
+    const found = health.parse(JSON.parse(text));
+    return keyOf(Date.parse(found.at)) === key ? { state: "found", health: found } : { state: "unreadable", key };
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof TypeError || error instanceof z.ZodError)
       return { state: "unreadable", key };
@@ -148,10 +157,11 @@ export async function readHealth(store: Store, now: number): Promise<FoundHealth
   }
 }
 
-/** By names alone: the last one after an instant. */
-async function newestAfter(store: Store, instant: number): Promise<string | undefined> {
+/** By names alone: the last one after an instant, and not of later than `now`. */
+async function newestOf(store: Store, instant: number, now: number): Promise<string | undefined> {
   let newest: string | undefined;
   for await (const { key } of store.list("health/", { after: keyOf(instant) })) {
+    if (key > keyOf(now + clockSkewMs)) break;
     if (/^health\/\d{8}T\d{6}Z\.json$/.test(key)) newest = key;
   }
   return newest;

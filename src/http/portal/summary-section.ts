@@ -52,9 +52,19 @@ ${figures.map((figure) => figureSection(figure, csvPlace(manifest, figure.id)))}
 </section>`;
 }
 
-async function drawnOf(key: string, summary: Summary): Promise<readonly DrawnFigure[]> {
-  const remembered = known.get(key);
+/** Figures that are being drawn: who asks meanwhile waits for the same. */
+const drawing = new Map<string, Promise<readonly DrawnFigure[]>>();
+
+/** Figures of a summary, drawn once however many ask at the same time. `key` names the partner's log and the digest. */
+export async function drawnOf(key: string, summary: Summary): Promise<readonly DrawnFigure[]> {
+  const remembered = known.get(key) ?? drawing.get(key);
   if (remembered) return remembered;
+  const begun = draw(key, summary).finally(() => drawing.delete(key));
+  drawing.set(key, begun);
+  return begun;
+}
+
+async function draw(key: string, summary: Summary): Promise<readonly DrawnFigure[]> {
   const { tlp, period, simulated } = summary;
   const figures = await drawFigures(summaryFigures(summary), texts.foot(tlp, period.id, simulated));
   const weight = figures.reduce((sum, { svg }) => sum + (svg ? svg.wide.length + svg.narrow.length : 2000), 0);

@@ -263,7 +263,8 @@ export const texts = {
   receipts: {
     title: "Receipts",
     lead: "What you were handed of each feed, newest publication first: when, how, and which digest. Somebody else's entry here means that somebody else has your key, token or link: tell the operator.",
-    unseen: "What you read from your S3 prefix yourself, or by a link into the store, leaves no receipt.",
+    unseen:
+      "What you read from your S3 prefix yourself, or by a link into the store, leaves no receipt; nor do pages that are looked at, figures and their CSV among them.",
     csv: "All receipts as CSV",
     caption: (feed: string) => `Receipts of ${feed}`,
     none: "Nothing of it was handed to you yet.",

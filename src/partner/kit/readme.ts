@@ -106,16 +106,28 @@ keys themselves are in [issuer-keys.json](issuer-keys.json). A new key counts on
 ${markdownTable(["thumbprint (RFC 7638)", "algorithm", "from", "state"], rows)}`;
 }
 
+/** An Ed25519 key as PEM: the sixteen bytes that stand before it in PKCS #8 (RFC 8410 §7), and `d`. */
+const pemOfJoined = ` For curl, an Ed25519 key
+is turned into PEM by
+
+\`\`\`sh
+{ printf '\\060\\056\\002\\001\\000\\060\\005\\006\\003\\053\\145\\160\\004\\042\\004\\040'; printf '%s=' "$(jq -r .d fetch/client.jwk)" | tr '_-' '/+' | base64 -d; } |
+  openssl pkey -inform DER -out curl/client.pem
+\`\`\``;
+
 function beginning(facts: KitFacts): string {
   const { partner } = facts;
   const known = keysOf(partner).map(({ kid, alg }) => `- ${code(kid)} (${alg})`);
-  const curl = isEd25519(facts)
+  const hasCurl = isEd25519(facts);
+  const curl = hasCurl
     ? `2. **curl, openssl and jq** alone, see [curl/pull.sh](curl/pull.sh): \`sh curl/new-key.sh curl/client.pem\`, then \`sh curl/pull.sh\`.`
     : "2. The script for curl and openssl checks by Ed25519 alone, and the issuer signs by ES256: take the reference client.";
   return `1. **The reference client** (Node 24): \`npx spampots fetch --new-key fetch/client.jwk --partner ${partner.id}\`, then
    \`sh fetch/fetch.sh\`, and from cron by the line in [fetch/crontab](fetch/crontab).
 ${curl}
 3. **A token**, for programs that know nothing else: the issuer makes it for you. Keep it in a file that only you can read.
+
+**You joined by an invitation?** Then you have a key, and need no other: put its file at \`fetch/client.jwk\`.${hasCurl ? pemOfJoined : ""}
 
 Making a key prints a line: send it to the issuer, and compare its thumbprint by telephone. The private half stays with you. What both
 scripts fetch is in \`received/\`, laid out for \`spampots verify\`. Keys of yours that the issuer knows:

@@ -2,6 +2,7 @@
  * `partners.yaml` on disk: read whole, and replaced in one step by who has read what is there. Whoever reads it meanwhile
  * meets the old text or the new one.
  */
+import type { Stats } from "node:fs";
 import { open, readFile, realpath, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { documentText, refusal } from "../../document.ts";
@@ -59,7 +60,7 @@ export async function replaceRegistryFile({ path, bytes }: RegistryFile, text: s
   const content = Buffer.concat([mark, Buffer.from(text)]);
   checkedText(content);
   const made = `${path}.new`;
-  const file = await claimed(made, bytes === undefined ? 0o644 : (await stat(path)).mode & 0o7777, now);
+  const file = await claimed(made, bytes === undefined ? undefined : await stat(path), now);
   try {
     try {
       await file.writeFile(content);
@@ -80,12 +81,15 @@ export async function replaceRegistryFile({ path, bytes }: RegistryFile, text: s
   }
 }
 
-/** Opens the file that becomes the new one; its name is a lock. */
-async function claimed(made: string, mode: number, now: number) {
+/** Opens the file that becomes the new one, whose owner and mode it has; its name is a lock. */
+async function claimed(made: string, old: Stats | undefined, now: number) {
+  const mode = old === undefined ? 0o644 : old.mode & 0o7777;
   for (let tries = 0; ; tries += 1) {
     try {
       const file = await open(made, "wx", mode);
-      // Whatever the process's mask is.
+      // Root edits what `serve`, who is somebody else, has to read. Who else edits may not give it away, and needn't.
+      if (old !== undefined) await file.chown(old.uid, old.gid).catch(() => undefined);
+      // Whatever the process's mask is; last, since another owner takes some bits away.
       await file.chmod(mode);
       return file;
     } catch (error) {

@@ -137,6 +137,18 @@ test("one is put at first, then hourly, and sooner where something changed: neve
   ]);
 });
 
+test("what says that it is of the future doesn't count: a wrong clock would have it look well for weeks", async (t) => {
+  const store = openDiskStore(join(await temporaryFolder(t), "store"));
+  await putHealth(store, empty("2126-01-01T00:00:00Z"));
+  assert.deepEqual(await readHealth(store, testNow), { state: "missing" });
+  await putHealth(store, empty("2026-11-01T00:00:00Z"));
+  const found = await readHealth(store, testNow);
+  assert.equal(found.state === "found" && found.health.at, "2026-11-01T00:00:00Z");
+  const lie = JSON.stringify(empty("2026-11-16T05:59:00Z"));
+  await store.putOnce("health/20261102T000000Z.json", Buffer.from(lie));
+  assert.deepEqual(await readHealth(store, testNow), { state: "unreadable", key: "health/20261102T000000Z.json" });
+});
+
 test("the newest one is found however old it is; none, and one that isn't one, are told apart", async (t) => {
   const store = openDiskStore(join(await temporaryFolder(t), "store"));
   assert.deepEqual(await readHealth(store, testNow), { state: "missing" });

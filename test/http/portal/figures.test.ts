@@ -9,6 +9,7 @@ import { summaryFigures } from "../../../src/http/portal/charts/figures.ts";
 import { figureSection } from "../../../src/http/portal/charts/section.ts";
 import { chartColours } from "../../../src/http/portal/charts/sheet.ts";
 import { csvOf } from "../../../src/http/portal/charts/table.ts";
+import { drawnOf } from "../../../src/http/portal/summary-section.ts";
 import { plain } from "../../../src/log.ts";
 import { unescapeCell } from "../../../src/publication/csv-cells.ts";
 import type { Summary } from "../../../src/publication/summary.ts";
@@ -336,4 +337,15 @@ test("a summary is read back as it was written, and nothing else is taken for on
     assert.throws(() => decodeSummary(bytes(wrong)), { code: "verify-failed" });
   }
   assert.throws(() => decodeSummary(new Uint8Array([0xff])), { code: "verify-failed" });
+});
+
+test("figures of a summary are drawn once, however many ask at the same time, and anew after a failure", async () => {
+  const [first, ...others] = await Promise.all(
+    Array.from({ length: 50 }, () => drawnOf("twcert/summary/1", largeSummary)),
+  );
+  for (const other of [...others, await drawnOf("twcert/summary/1", largeSummary)]) assert.equal(other, first);
+  // The type is the decoder's business: what isn't one can't be drawn.
+  const broken = { ...largeSummary, period: undefined } as unknown as Summary;
+  await assert.rejects(drawnOf("twcert/summary/2", broken));
+  assert.equal((await drawnOf("twcert/summary/2", largeSummary)).length, first?.length);
 });

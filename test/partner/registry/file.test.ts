@@ -1,6 +1,6 @@
 /** partners.yaml is replaced whole, by who has read what is there. */
 import assert from "node:assert/strict";
-import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -29,6 +29,17 @@ test("the file keeps its mode, its byte order mark, and the link that leads to i
   assert.equal((await stat(real.path)).mode & 0o777, 0o640);
   assert.deepEqual(await readdir(real.folder), ["partners.yaml"]);
   assert.deepEqual(await readdir(folder), ["partners.yaml"]);
+});
+
+test("a file that root edits stays its owner's, who has to read it", {
+  skip: process.getuid?.() === 0 ? false : "needs root",
+}, async (t) => {
+  const { folder, path } = await folderOf(t, "partners: []\n...\n");
+  await chmod(path, 0o640);
+  await chown(path, 12_345, 23_456);
+  await replaceRegistryFile(await readRegistryFile(folder), "# new\n...\n", now());
+  const { uid, gid, mode } = await stat(path);
+  assert.deepEqual([uid, gid, mode & 0o777], [12_345, 23_456, 0o640]);
 });
 
 test("a file that isn't there, or is empty, is begun; a cut one is refused", async (t) => {
