@@ -1,13 +1,13 @@
 /** `spampots partner …`: what commands there are; each owner of some has a file of its own. */
 import type { Command } from "commander";
-import { addCommand } from "./partner-add.ts";
-import { checkPartnerCommand } from "./partner-check.ts";
-import { editCommands } from "./partner-edit.ts";
-import { kitCommand } from "./partner-kit.ts";
-import { linksCommand } from "./partner-links.ts";
-import { listCommands } from "./partner-list.ts";
-import { previewCommand } from "./partner-preview.ts";
-import { requestsCommand } from "./partner-requests.ts";
+import { addCommand } from "./partner/add.ts";
+import { checkPartnerCommand } from "./partner/check.ts";
+import { editCommands } from "./partner/edit.ts";
+import { kitCommand } from "./partner/kit.ts";
+import { linksCommand } from "./partner/links.ts";
+import { listCommands } from "./partner/list.ts";
+import { previewCommand } from "./partner/preview.ts";
+import { requestsCommand } from "./partner/requests.ts";
 import type { Run } from "./run.ts";
 
 export function partnerCommand(program: Command, run: Run): void {

@@ -1,9 +1,9 @@
 /** A browser without a window, for tests of what the portal does with cookies, forms and proofs: as hostile as it likes. */
 import { randomUUID } from "node:crypto";
 import { calculateJwkThumbprint } from "jose/jwk/thumbprint";
-import { type ProofType, proofPages } from "../../src/partner/proof.ts";
-import { openTokenKeys } from "../../src/partner/token-keys.ts";
-import { type Claims, mint, type TokenType } from "../../src/partner/tokens.ts";
+import { type ProofType, proofPages } from "../../src/partner/auth/proof.ts";
+import { openTokenKeys } from "../../src/partner/auth/token-keys.ts";
+import { type Claims, mint, type TokenType } from "../../src/partner/auth/tokens.ts";
 import { type Answer, ask, type ClientKey, type Served, signed } from "./served.ts";
 
 export class Visitor {

@@ -2,8 +2,8 @@
 import { randomUUID } from "node:crypto";
 import type { TestContext } from "node:test";
 import { dayMs } from "../../src/model.ts";
-import { openTokenKeys } from "../../src/partner/token-keys.ts";
-import { mint } from "../../src/partner/tokens.ts";
+import { openTokenKeys } from "../../src/partner/auth/token-keys.ts";
+import { mint } from "../../src/partner/auth/tokens.ts";
 import { publicKeyOf } from "../../src/publication/jwk.ts";
 import { type Answer, ask, type ClientKey, openServed, type Served } from "../http/served.ts";
 import { csvFile, publish, stixFile, testNow, withdrawal } from "../publication/issuer.ts";

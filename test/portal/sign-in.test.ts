@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
-import { openTokenKeys } from "../../src/partner/token-keys.ts";
-import { mint } from "../../src/partner/tokens.ts";
+import { openTokenKeys } from "../../src/partner/auth/token-keys.ts";
+import { mint } from "../../src/partner/auth/tokens.ts";
 import { openServed, type Served } from "../http/served.ts";
 import { openBrowser } from "./browser.ts";
 

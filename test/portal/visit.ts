@@ -3,8 +3,8 @@ import { randomUUID } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { BrowserContext, Page } from "playwright-core";
-import { openTokenKeys } from "../../src/partner/token-keys.ts";
-import { mint } from "../../src/partner/tokens.ts";
+import { openTokenKeys } from "../../src/partner/auth/token-keys.ts";
+import { mint } from "../../src/partner/auth/tokens.ts";
 import type { ClientKey, Served } from "../http/served.ts";
 
 /** A service that links and sessions are made for. */

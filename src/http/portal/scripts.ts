@@ -7,7 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Hono } from "hono";
-import { fingerprintOf } from "../../partner/fingerprint.ts";
+import { fingerprintOf } from "../../partner/joining/fingerprint.ts";
 import type { HttpEnv } from "../route.ts";
 import { startJoining } from "./browser/join.ts";
 import { base64url, newJwk, readKey, signJwt } from "./browser/keys.ts";

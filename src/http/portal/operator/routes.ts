@@ -4,7 +4,7 @@ import { whole } from "../../pull/shared.ts";
 import { type HttpEnv, notFound } from "../../route.ts";
 import type { HttpWorld } from "../../world.ts";
 import { pageResponse } from "../layout.ts";
-import { operatorSession } from "../operator-session.ts";
+import { operatorSession } from "../sign-in/operator-session.ts";
 import { Board } from "./board.ts";
 import { operatorPage } from "./page.ts";
 
