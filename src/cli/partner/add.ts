@@ -7,9 +7,10 @@ import type { Run } from "../run.ts";
 import { say, sayJson } from "../say.ts";
 import { openTerminal, type Terminal } from "../terminal.ts";
 import type { CliWorld } from "../world.ts";
+import type { Draft } from "./answers.ts";
 import { change, openRegistry } from "./change.ts";
 import { interview } from "./interview.ts";
-import { type Draft, questions } from "./questions.ts";
+import { questions } from "./questions.ts";
 
 type Flags = Readonly<Record<string, string | readonly string[] | boolean | undefined>>;
 

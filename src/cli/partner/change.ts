@@ -2,10 +2,12 @@
 import { SpampotsError } from "../../errors.ts";
 import { loadFeeds } from "../../feed/configuration.ts";
 import type { Feed } from "../../feed/feeds.ts";
+import { namedPartner } from "../../feed/named-partner.ts";
+import { type Partner, parsePartners } from "../../feed/partners.ts";
 import { changedLines, difference, differenceText } from "../../partner/registry/difference.ts";
 import { type RegistryFile, readRegistryFile, replaceRegistryFile } from "../../partner/registry/file.ts";
 import { say } from "../say.ts";
-import type { Terminal } from "../terminal.ts";
+import { openTerminal, type Terminal } from "../terminal.ts";
 import type { CliWorld } from "../world.ts";
 
 /** The registry as it was read, with the feeds that it is checked against. */
@@ -50,10 +52,21 @@ export async function change(
   return changedLines(before, after);
 }
 
-/** The error for an id that no entry has. */
-export function noSuchPartner(id: string): SpampotsError {
-  return new SpampotsError("bad-argument", "There is no such partner.", {
-    partner: id,
-    hint: "partners.yaml names them all.",
-  });
+/** What asking needs, opened and closed around some work. */
+export async function withTerminal<T>(
+  world: CliWorld,
+  flags: { yes?: boolean },
+  work: (asked: Parameters<typeof change>[3]) => Promise<T>,
+): Promise<T> {
+  const terminal = flags.yes === true ? undefined : openTerminal(world.json);
+  try {
+    return await work({ terminal });
+  } finally {
+    terminal?.close();
+  }
+}
+
+/** A partner of a text that was checked. @throws SpampotsError `bad-argument` */
+export function partnerOf(text: string, id: string, { feeds }: Opened): Partner {
+  return namedPartner(parsePartners("partners.yaml", text, feeds).value ?? [], id);
 }

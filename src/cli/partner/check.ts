@@ -1,5 +1,6 @@
 /** `spampots partner check`: everything that a partner's deliveries need, tried. */
 import type { Command } from "commander";
+import { namedPartner } from "../../feed/named-partner.ts";
 import type { Run } from "../run.ts";
 import { say, sayJson } from "../say.ts";
 import type { CliWorld } from "../world.ts";
@@ -16,11 +17,11 @@ export function checkPartnerCommand(partner: Command, run: Run): void {
 const patienceMs = 45_000;
 
 async function checkPartner(world: CliWorld, id: string): Promise<void> {
-  const { partnerOf } = await import("./kit.ts");
   const { checkEntry } = await import("../../partner/check/check.ts");
   const { checkDestinations } = await import("../../partner/check/destinations.ts");
-  const partner = await partnerOf(world, id);
-  const others = (await world.configuration()).partners.filter((other) => other.id !== id);
+  const { partners } = await world.configuration();
+  const partner = namedPartner(partners, id);
+  const others = partners.filter((other) => other.id !== id);
   const findings = [
     ...checkEntry(partner, others, world.clock()),
     ...(await checkDestinations(partner, {

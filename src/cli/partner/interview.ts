@@ -5,7 +5,8 @@
 import { isError, type Problem, SpampotsError } from "../../errors.ts";
 import { problemsOfEntry } from "../../partner/registry/changes.ts";
 import type { Terminal } from "../terminal.ts";
-import { type Asked, type Draft, type Question, questions } from "./questions.ts";
+import type { Draft } from "./answers.ts";
+import { type Asked, type Question, questions } from "./questions.ts";
 
 /** Stands in for what isn't answered yet, so that what is can be checked as a whole. */
 const standIn = {

@@ -3,6 +3,7 @@ import { link, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/p
 import { dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
 import { SpampotsError } from "../../errors.ts";
+import { namedPartner } from "../../feed/named-partner.ts";
 import type { Partner } from "../../feed/partners.ts";
 import { inForce } from "../../feed/policy.ts";
 import type { Kit, KitBucket, KitFacts } from "../../partner/kit/facts.ts";
@@ -10,6 +11,7 @@ import { isProgram } from "../../partner/kit/facts.ts";
 import { listKeys } from "../../publication/keys.ts";
 import { isLoopback, type Settings, serviceUrl } from "../../settings.ts";
 import { systemCode } from "../../store/disk-error.ts";
+import { bucketOf } from "../../store/s3-url.ts";
 import type { Run } from "../run.ts";
 import { say, sayJson, size } from "../say.ts";
 import type { CliWorld } from "../world.ts";
@@ -40,7 +42,7 @@ export function kitCommand(partner: Command, run: Run): void {
 }
 
 async function makeKit(world: CliWorld, id: string, flags: KitFlags): Promise<void> {
-  const partner = await partnerOf(world, id);
+  const partner = namedPartner((await world.configuration()).partners, id);
   checkPrincipal(flags.principal);
   const facts = await factsOf(world, partner, flags);
   const { kitOf } = await import("../../partner/kit/kit.ts");
@@ -57,16 +59,6 @@ async function makeKit(world: CliWorld, id: string, flags: KitFlags): Promise<vo
   for (const warning of warnings) say(`warning  ${warning}`);
 }
 
-/** A partner by its id. @throws SpampotsError `bad-argument` */
-export async function partnerOf(world: CliWorld, id: string): Promise<Partner> {
-  const partner = (await world.configuration()).partners.find((entry) => entry.id === id);
-  if (partner !== undefined) return partner;
-  throw new SpampotsError("bad-argument", "There is no such partner.", {
-    partner: id,
-    hint: "partners.yaml names them all.",
-  });
-}
-
 /** One user, role or account: a policy for `*` would open the prefix to everybody. */
 function checkPrincipal(principal: string | undefined): void {
   if (principal === undefined) return;
@@ -80,7 +72,7 @@ async function factsOf({ settings }: CliWorld, partner: Partner, flags: KitFlags
   const { live, keys } = await listKeys(settings.keys);
   const { collectionId } = await import("../../http/taxii.ts");
   const script = (name: string) => readFile(new URL(`../../../docs/examples/${name}.sh`, import.meta.url), "utf8");
-  const bucket = bucketOf(settings);
+  const bucket = kitBucket(settings);
   return {
     partner,
     issuer: settings.issuer,
@@ -100,11 +92,11 @@ async function factsOf({ settings }: CliWorld, partner: Partner, flags: KitFlags
 }
 
 /** The bucket of the store, where it is one. */
-function bucketOf({ store, s3 }: Settings): KitBucket | undefined {
-  const [, bucket, prefix = ""] = /^s3:\/\/([^/]+)(?:\/(.*?))?\/?$/s.exec(store) ?? [];
-  if (bucket === undefined) return undefined;
+function kitBucket({ store, s3 }: Settings): KitBucket | undefined {
+  const place = bucketOf(store);
+  if (place === undefined) return undefined;
   const { region, pathStyle, endpoint } = s3;
-  return { bucket, prefix, region, pathStyle, ...(endpoint === undefined ? {} : { endpoint }) };
+  return { ...place, region, pathStyle, ...(endpoint === undefined ? {} : { endpoint }) };
 }
 
 function warningsOf({ url, partner, bucket, contacts, principal }: KitFacts, { clock }: CliWorld): string[] {

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
 import { SpampotsError } from "../../errors.ts";
-import type { Partner } from "../../feed/partners.ts";
+import { namedPartner } from "../../feed/named-partner.ts";
 import { secondsInstant } from "../../feed/period.ts";
 import { openTokenKeys } from "../../partner/auth/token-keys.ts";
 import { invitationSeconds, mint, signInLinkSeconds } from "../../partner/auth/tokens.ts";
@@ -25,17 +25,8 @@ export function linksCommand(partner: Command, run: Run): void {
     .action(run(invite));
 }
 
-async function partnerOf(world: CliWorld, id: string): Promise<Partner> {
-  const partner = (await world.configuration()).partners.find((entry) => entry.id === id);
-  if (partner !== undefined) return partner;
-  throw new SpampotsError("bad-argument", "There is no such partner.", {
-    partner: id,
-    hint: "partners.yaml names them all.",
-  });
-}
-
 async function makeLink(world: CliWorld, id: string): Promise<void> {
-  await partnerOf(world, id);
+  namedPartner((await world.configuration()).partners, id);
   const { url, token, expires } = await minted(world, id, "spampots-sign-in+jwt", signInLinkSeconds);
   const link = `${url}/portal/sign-in?link=${token}`;
   if (world.json) return sayJson({ partner: id, link, expires });
@@ -44,7 +35,7 @@ async function makeLink(world: CliWorld, id: string): Promise<void> {
 }
 
 async function invite(world: CliWorld, id: string): Promise<void> {
-  const { mou } = await partnerOf(world, id);
+  const { mou } = namedPartner((await world.configuration()).partners, id);
   if (world.clock() >= mou.to) {
     throw new SpampotsError("bad-argument", "The partner's MoU is over: an invitation would not count.", {
       partner: id,

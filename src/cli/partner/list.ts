@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { mouDaysLeft } from "../../delivery/watch/status.ts";
 import { isError } from "../../errors.ts";
 import { placeOf } from "../../feed/destinations.ts";
+import { namedPartner } from "../../feed/named-partner.ts";
 import type { Partner, PartnerEconomy } from "../../feed/partners.ts";
 import { dayId, secondsInstant } from "../../feed/period.ts";
 import { inForce } from "../../feed/policy.ts";
@@ -14,7 +15,6 @@ import type { Store } from "../../store/store.ts";
 import type { Run } from "../run.ts";
 import { say, sayJson, table } from "../say.ts";
 import type { CliWorld } from "../world.ts";
-import { noSuchPartner } from "./change.ts";
 
 export function listCommands(partner: Command, run: Run): void {
   partner
@@ -110,8 +110,7 @@ const feedsText = ({ subscriptions }: Partner, sequences: Sequences) =>
 
 async function show(world: CliWorld, id: string): Promise<void> {
   const now = world.clock();
-  const partner = (await world.configuration()).partners.find((entry) => entry.id === id);
-  if (partner === undefined) throw noSuchPartner(id);
+  const partner = namedPartner((await world.configuration()).partners, id);
   const sequences = await sequencesOf(await world.store(), partner);
   if (world.json) return sayJson(partnerJson(partner, sequences, now));
   const { mou } = partner;

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { SpampotsError } from "../../errors.ts";
 import type { LakeState } from "../../feed/input-set.ts";
+import { namedPartner } from "../../feed/named-partner.ts";
 import type { Partner, Subscription } from "../../feed/partners.ts";
 import { dayId, secondsInstant } from "../../feed/period.ts";
 import { plain } from "../../log.ts";
@@ -22,9 +23,9 @@ import type { Sample } from "../../publication/sample.ts";
 import type { Run } from "../run.ts";
 import { count, say, sayJson, size, table } from "../say.ts";
 import type { CliWorld } from "../world.ts";
-import { noSuchPartner, openRegistry, textOf } from "./change.ts";
+import { economiesFrom } from "./answers.ts";
+import { openRegistry, textOf } from "./change.ts";
 import { mouState } from "./list.ts";
-import { economiesFrom } from "./questions.ts";
 
 interface PreviewFlags {
   readonly feed?: string;
@@ -59,8 +60,7 @@ export function previewCommand(partner: Command, run: Run): void {
 async function preview(world: CliWorld, id: string, flags: PreviewFlags): Promise<void> {
   const now = world.clock();
   const making = await world.publishWorld();
-  const partner = making.partners.find((entry) => entry.id === id);
-  if (partner === undefined) throw noSuchPartner(id);
+  const partner = namedPartner(making.partners, id);
   const subscriptions = partner.subscriptions.filter(({ feed }) => flags.feed === undefined || feed.id === flags.feed);
   if (flags.feed !== undefined && subscriptions.length === 0) throw notSubscribed(partner, flags.feed);
   const other = await otherPolicy(world, id, flags);
