@@ -60,6 +60,7 @@ export async function pageResponse(issuer: string, page: Page): Promise<Response
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${plain(title)} · ${texts.portal(issuer)}</title>
 <link rel="stylesheet" href="/portal/style.css">
+<link rel="icon" href="/portal/icon.svg" type="image/svg+xml">
 ${scripts.map((name) => html`<script type="module" src="/portal/${name}"></script>`)}
 </head>
 <body${label === undefined ? "" : html` data-tlp="${label}"`}>

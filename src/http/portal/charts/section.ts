@@ -35,6 +35,9 @@ export async function drawFigures(figures: readonly PageFigure[], foot: string):
   return finished;
 }
 
+/** Whom the names of systems and economies come from: the terms of DB-IP's table ask for the link. @see NOTICE */
+export const attribution: Html = html`<p class="quiet">${texts.tablesOf} <a href="https://db-ip.com/">DB-IP</a>, ${texts.tablesUnder}</p>`;
+
 /** A section of one figure. */
 export function figureSection(figure: DrawnFigure, csv: string): Html {
   const { id, title, finding, note, svg, table } = figure;

@@ -6,6 +6,9 @@ import { type Compared, counted, number, rate } from "./words.ts";
 
 const messages = (count: number) => counted(count, "message");
 const addresses = (count: number) => counted(count, "address", "addresses");
+const periodsBefore = (periods: number) =>
+  periods === 1 ? "the one comparable period before it" : `the ${number(periods)} comparable periods before it`;
+const averageOf = (periods: number) => `${periods === 1 ? "" : "the average of "}${periodsBefore(periods)}`;
 
 export const texts = {
   none: "–",
@@ -17,6 +20,9 @@ export const texts = {
   figures: "In figures",
   table: "Table",
   csv: "CSV",
+  tablesOf:
+    "Economies and autonomous systems are those of the tables that the signed manifest names. The default ones are made from data of the NRO, Route Views and",
+  tablesUnder: "under CC BY 4.0.",
   csvOf: (title: string) => `CSV of: ${title}`,
   simulated: "SIMULATED: its captures were made by a program. None of this happened.",
   columns: {
@@ -173,13 +179,13 @@ export const texts = {
     unseen: (period: string) =>
       `${period} was not seen whole, or not all covered by your MoU: it can't be compared with the periods before it.`,
     same: (period: string, now: number, periods: number) =>
-      `As before: ${period} had ${rate(now)} messages per sensor hour, about as the ${counted(periods, "comparable period")} before it had on average.`,
+      `As before: ${period} had ${rate(now)} messages per sensor hour, about as many as ${averageOf(periods)}.`,
     cleaner: (period: string, now: number, percent: number, periods: number) =>
-      `Cleaner: ${period} had ${rate(now)} messages per sensor hour, ${number(percent)} % less than the average of the ${counted(periods, "comparable period")} before it.`,
+      `Cleaner: ${period} had ${rate(now)} messages per sensor hour, ${number(percent)} % less than ${averageOf(periods)}.`,
     dirtier: (period: string, now: number, percent: number, periods: number) =>
-      `Not cleaner: ${period} had ${rate(now)} messages per sensor hour, ${number(percent)} % more than the average of the ${counted(periods, "comparable period")} before it.`,
+      `Not cleaner: ${period} had ${rate(now)} messages per sensor hour, ${number(percent)} % more than ${averageOf(periods)}.`,
     risen: (period: string, now: number, periods: number) =>
-      `Not cleaner: ${period} had ${rate(now)} messages per sensor hour, where the ${counted(periods, "comparable period")} before it had none.`,
+      `Not cleaner: ${period} had ${rate(now)} messages per sensor hour, where ${periodsBefore(periods)} had none.`,
     note: "What is hollow was seen in part: for less than 95 % of sensor hours, or not all covered by your MoU. Messages per sensor hour allow for missing hours, not for how well a sensor is placed.",
     different:
       "Periods of other economies, or of simulated captures beside real ones, are hollow too, and not in the average.",

@@ -15,7 +15,7 @@ import { feedOf, inFeed, type OwnFeed } from "../../pull/shared.ts";
 import { type HttpEnv, notFound } from "../../route.ts";
 import type { HttpWorld } from "../../world.ts";
 import type { PageFigure } from "../charts/chart.ts";
-import { drawFigures, figureSection } from "../charts/section.ts";
+import { attribution, drawFigures, figureSection } from "../charts/section.ts";
 import { texts } from "../charts/texts.ts";
 import { trendFigure } from "../charts/trend.ts";
 import { type Html, type Page, pageResponse } from "../layout.ts";
@@ -78,7 +78,7 @@ async function trendPage(view: PartnerView): Promise<Page> {
     if (trend) seen.push(trend.strictest);
     sections.push(await trendSection(subscription.feed, trend));
   }
-  const main = sections.length === 0 ? html`<p>${texts.trend.none}</p>` : html`${sections}`;
+  const main = sections.length === 0 ? html`<p>${texts.trend.none}</p>` : html`${sections}${attribution}`;
   const page = { title: portalTexts.trend, at: "/portal/trend", main };
   return partnerPage(view, seen.length === 0 ? page : { ...page, label: strictestOf(seen) });
 }

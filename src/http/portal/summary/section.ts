@@ -13,7 +13,7 @@ import { notFound } from "../../route.ts";
 import { whatChanged } from "../charts/changes.ts";
 import type { PageFigure } from "../charts/chart.ts";
 import { summaryFigures } from "../charts/figures.ts";
-import { type DrawnFigure, drawFigures, figureSection } from "../charts/section.ts";
+import { attribution, type DrawnFigure, drawFigures, figureSection } from "../charts/section.ts";
 import { csvOf } from "../charts/table.ts";
 import { texts } from "../charts/texts.ts";
 import type { Html } from "../layout.ts";
@@ -48,7 +48,8 @@ export async function summarySection(
 </section>
 <section aria-labelledby="figures">
 <h2 id="figures">${texts.figures}</h2>
-${figures.map((figure) => figureSection(figure, csvPlace(manifest, figure.id)))}
+<div class="figures">${figures.map((figure) => figureSection(figure, csvPlace(manifest, figure.id)))}</div>
+${attribution}
 </section>`;
 }
 
