@@ -43,7 +43,7 @@ async function add(world: CliWorld, flags: Flags): Promise<void> {
 }
 
 /** What {@link add} does where it is known whom to ask. */
-export async function addFrom(world: CliWorld, flags: Flags, terminal: Terminal | undefined): Promise<void> {
+async function addFrom(world: CliWorld, flags: Flags, terminal: Terminal | undefined): Promise<void> {
   const opened = await openRegistry(world);
   const text = opened.file.text ?? emptyRegistry;
   const asked = {

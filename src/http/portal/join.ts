@@ -24,6 +24,7 @@ import type { HttpWorld } from "../world.ts";
 import { fieldsOf } from "./forms.ts";
 import { type Html, pageResponse } from "./layout.ts";
 import { sentences } from "./sign-in/key-form.ts";
+import type { ScriptName } from "./scripts.ts";
 import { texts } from "./texts.ts";
 
 /** An invitation that counts, and the partner it is for. */
@@ -32,6 +33,7 @@ interface Invited {
   readonly partner: Partner;
 }
 
+/** Adds the routes to the portal; whoever has an invitation may come to them. */
 export function joinRoutes(portal: Hono<HttpEnv>, world: HttpWorld): void {
   const { limits, store } = world;
   portal.get(proofPages.join, async (context) => {
@@ -98,7 +100,7 @@ function machineAnswer(invited: Invited | undefined, request: JoinRequest | unde
   return new Response(JSON.stringify(answer), { headers });
 }
 
-const joinPage = ({ issuer }: HttpWorld, main: Html, status = 200, scripts: readonly string[] = []) =>
+const joinPage = ({ issuer }: HttpWorld, main: Html, status = 200, scripts: readonly ScriptName[] = []) =>
   pageResponse(issuer, { title: texts.join.title, main, status, scripts });
 
 const refused = (world: HttpWorld, why: string) => joinPage(world, html`<p role="alert">${why}</p>`, 403);

@@ -8,6 +8,7 @@ import { html } from "hono/html";
 import type { HtmlEscapedString } from "hono/utils/html";
 import { plain } from "../../log.ts";
 import type { Tlp } from "../../model.ts";
+import type { ScriptName } from "./scripts.ts";
 import { language, texts } from "./texts.ts";
 
 /** Escaped HTML. */
@@ -35,8 +36,8 @@ export interface Page {
   /** TLP label of what the page shows: it stands on the page, and on every sheet of it that is printed. */
   readonly label?: Tlp;
   readonly main: Html;
-  /** Names of scripts below `/portal/`. */
-  readonly scripts?: readonly string[];
+  /** What the page runs. */
+  readonly scripts?: readonly ScriptName[];
   readonly status?: number;
 }
 

@@ -9,7 +9,7 @@ import { z } from "zod";
 import { decodeBase64url } from "../../publication/sign.ts";
 
 /** Longest token that is looked at, in characters. */
-export const maxTokenLength = 4096;
+const maxTokenLength = 4096;
 
 const headerSchema = z.strictObject({
   alg: z.enum(["EdDSA", "Ed25519", "ES256"]),

@@ -22,7 +22,7 @@ export interface OpenInvitation {
 }
 
 /** What became of a key that was handed in: `in-force` once the operator has it among the partner's. */
-export const joinStates = ["waiting", "approved", "in-force", "rejected"] as const;
+const joinStates = ["waiting", "approved", "in-force", "rejected"] as const;
 export type JoinState = (typeof joinStates)[number];
 
 const answerSchema = z.union([

@@ -20,7 +20,7 @@ import { keyFault } from "../auth/weak-key.ts";
 import type { Invitation } from "./invitation.ts";
 
 /** Days that a request is kept, decided or not: longer than any invitation lives. */
-export const requestDays = 30;
+const requestDays = 30;
 
 const token = z.string().max(4096);
 

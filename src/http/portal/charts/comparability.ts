@@ -20,8 +20,7 @@ export const coveragePercent = ({ coverage }: Summary): number =>
   percentOf(coverage.sensor_hours_seen, coverage.sensor_hours_expected);
 
 /** True where the MoU covered the whole period. */
-export const coversWhole = ({ covers, period }: Summary): boolean =>
-  covers.from === period.start && covers.to === period.end;
+const coversWhole = ({ covers, period }: Summary): boolean => covers.from === period.start && covers.to === period.end;
 
 /** True where the MoU covered the whole period, and the honeypots saw nearly all of it. */
 export const seenWhole = (summary: Summary): boolean =>

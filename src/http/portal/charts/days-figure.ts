@@ -9,6 +9,7 @@ type Day = Summary["days"][number];
 
 const isGap = (day: Day) => day.sensors_reporting === 0 && day.captures === 0;
 
+/** Messages, sources and sensors by day: what was not seen stands as a gap, not as zero. */
 export function daysFigure({ days }: Summary): PageFigure {
   const { columns } = texts;
   return {

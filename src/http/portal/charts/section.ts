@@ -13,14 +13,6 @@ import type { SheetSize } from "./sheet.ts";
 import type { FigureTable } from "./table.ts";
 import { texts } from "./texts.ts";
 
-/** What stands with every figure of a page. */
-export interface FigureFrame {
-  /** Below each chart, so that it keeps its label wherever it goes. */
-  readonly foot: string;
-  /** Where a figure's CSV is. */
-  readonly csvOf: (id: string) => string;
-}
-
 /** A chart on both sheets; nothing where a figure has none. */
 export type DrawnFigure = PageFigure & { readonly svg?: Readonly<Record<SheetSize, string>> };
 

@@ -10,6 +10,7 @@ import { economyName, number, roomyNumber, share, shown, systemInSentence } from
 type System = Summary["source_asns"][number];
 type Source = Summary["top_sources"][number];
 
+/** Figures on where messages came from: systems, turnover of addresses, economies, those that sent most; in that order. */
 export function sourceFigures(summary: Summary): PageFigure[] {
   return [systemsFigure(summary), turnoverFigure(summary), economiesFigure(summary), ranksFigure(summary)];
 }

@@ -22,6 +22,7 @@ import {
 /** Files of a publication that stand on the first page. */
 const mostFiles = 4;
 
+/** The page; a feed that doesn't pass its checks is said so, and doesn't take the others with it. */
 export async function homePage(view: PartnerView): Promise<Page> {
   const { caller, now } = view;
   const feeds = await Promise.all(caller.subscriptions.map(({ feed }) => feedCard(view, feedOf(caller, feed.id))));

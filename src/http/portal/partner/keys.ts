@@ -10,6 +10,7 @@ import type { PartnerView } from "./partner-page.ts";
 const words = texts.keys;
 const columns = [words.thumbprint, words.algorithm, words.from, words.until, words.state];
 
+/** The section of both tables of keys. */
 export function keysSection({ caller, world }: Pick<PartnerView, "caller" | "world">): Html {
   const own = keysOf(caller.partner);
   const { live, keys } = world.registry.issuer;

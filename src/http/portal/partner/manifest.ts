@@ -11,6 +11,7 @@ const mostOpen = 60;
 
 const words = texts.manifest;
 
+/** The sections of a manifest that was checked. */
 export function manifestSection(publication: CheckedPublication): Html {
   const { manifest } = publication;
   return html`<section aria-labelledby="manifest">

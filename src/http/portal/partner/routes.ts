@@ -24,6 +24,7 @@ const pageQuery = z.object({
 /** What comes with a page for who is in: files change never, what is said of them does. */
 const fileCache = { "Cache-Control": "private, no-cache" };
 
+/** Adds the routes to the portal; whoever comes to them is signed in. */
 export function partnerRoutes(portal: Hono<HttpEnv>, world: HttpWorld): void {
   const page = (path: string, make: (view: PartnerView, context: Context<HttpEnv>) => Promise<Page>) =>
     portal.get(path, async (context) => pageResponse(world.issuer, await make(viewOf(context, world), context)));

@@ -19,6 +19,7 @@ const nameOf = (world: HttpWorld, name: CookieName) => `${isSecure(world) ? "__H
 const optionsOf = (world: HttpWorld) =>
   ({ path: "/", httpOnly: true, secure: isSecure(world), sameSite: "Strict" }) as const;
 
+/** Gives the browser a cookie. */
 export function keepCookie(
   context: Context<HttpEnv>,
   world: HttpWorld,
@@ -27,10 +28,12 @@ export function keepCookie(
   setCookie(context, nameOf(world, name), value, { ...optionsOf(world), maxAge: seconds });
 }
 
+/** What the browser sent of it, as it came: attacker-controlled until its signature is checked. */
 export function cookieOf(context: Context<HttpEnv>, world: HttpWorld, name: CookieName): string | undefined {
   return getCookie(context, nameOf(world, name));
 }
 
+/** Has the browser forget a cookie. */
 export function dropCookie(context: Context<HttpEnv>, world: HttpWorld, name: CookieName): void {
   deleteCookie(context, nameOf(world, name), optionsOf(world));
 }

@@ -16,6 +16,7 @@ import { endOperatorSession, openOperatorSession, operatorSession } from "./oper
 
 const door = "/portal/operator/sign-in";
 
+/** Adds the routes to the portal, before those of partners. */
 export function operatorSignInRoutes(portal: Hono<HttpEnv>, world: HttpWorld): void {
   const { registry, log } = world;
   const page = (status = 200, why?: string) =>

@@ -19,6 +19,7 @@ import { type Answered, answeredBy, giveChallenge, useUp } from "./challenge.ts"
 import { keyForm } from "./key-form.ts";
 import { openSession } from "./session.ts";
 
+/** Adds the routes to the portal; anybody may come to them. */
 export function signInRoutes(portal: Hono<HttpEnv>, world: HttpWorld): void {
   portal.get("/portal/sign-in", async (context) => {
     const link = context.req.query("link");
