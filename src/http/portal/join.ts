@@ -23,8 +23,8 @@ import type { HttpEnv } from "../route.ts";
 import type { HttpWorld } from "../world.ts";
 import { fieldsOf } from "./forms.ts";
 import { type Html, pageResponse } from "./layout.ts";
-import { sentences } from "./sign-in/key-form.ts";
 import type { ScriptName } from "./scripts.ts";
+import { sentences } from "./sign-in/key-form.ts";
 import { texts } from "./texts.ts";
 
 /** An invitation that counts, and the partner it is for. */

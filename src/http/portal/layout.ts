@@ -9,7 +9,8 @@ import type { HtmlEscapedString } from "hono/utils/html";
 import { plain } from "../../log.ts";
 import type { Tlp } from "../../model.ts";
 import type { ScriptName } from "./scripts.ts";
-import { language, texts } from "./texts.ts";
+import { language } from "./texts/language.ts";
+import { texts } from "./texts.ts";
 
 /** Escaped HTML. */
 export type Html = HtmlEscapedString | Promise<HtmlEscapedString>;

@@ -4,8 +4,9 @@ import type { Artifact } from "../../../publication/manifest.ts";
 import type { Caller } from "../../access.ts";
 import type { HttpWorld } from "../../world.ts";
 import type { Html, Page, Place } from "../layout.ts";
+import { number } from "../texts/language.ts";
 import { texts } from "../texts.ts";
-import { badgeOf, countText, digestOf, momentOf, others } from "../words.ts";
+import { badgeOf, digestOf, momentOf, others } from "../words.ts";
 import type { CheckedPublication } from "./checked.ts";
 
 /** Whom a page is for, and what it is made from. */
@@ -70,7 +71,7 @@ export function holdsText({ rows, objects }: Pick<Artifact, "rows" | "objects">)
 export function countsText(counts: Readonly<Record<string, number>>, most = 4): string {
   return Object.entries(counts)
     .slice(0, most)
-    .map(([name, count]) => `${countText(count)} ${others(name.replaceAll("_", " "), 60)}`)
+    .map(([name, count]) => `${number(count)} ${others(name.replaceAll("_", " "), 60)}`)
     .join(", ");
 }
 

@@ -16,12 +16,12 @@ import { type HttpEnv, notFound } from "../../route.ts";
 import type { HttpWorld } from "../../world.ts";
 import type { PageFigure } from "../charts/chart.ts";
 import { attribution, drawFigures, figureSection } from "../charts/section.ts";
-import { texts } from "../charts/texts.ts";
 import { trendFigure } from "../charts/trend.ts";
 import { type Html, type Page, pageResponse } from "../layout.ts";
 import { publicationAsked, viewOf } from "../partner/asked.ts";
 import { type PartnerView, partnerPage } from "../partner/partner-page.ts";
-import { texts as portalTexts } from "../texts.ts";
+import { figureTexts } from "../texts/figures.ts";
+import { texts } from "../texts.ts";
 import { others } from "../words.ts";
 import { csvResponse, figureCsv } from "./section.ts";
 import { trendPeriods } from "./trend-periods.ts";
@@ -78,18 +78,18 @@ async function trendPage(view: PartnerView): Promise<Page> {
     if (trend) seen.push(trend.strictest);
     sections.push(await trendSection(subscription.feed, trend));
   }
-  const main = sections.length === 0 ? html`<p>${texts.trend.none}</p>` : html`${sections}${attribution}`;
-  const page = { title: portalTexts.trend, at: "/portal/trend", main };
+  const main = sections.length === 0 ? html`<p>${figureTexts.trend.none}</p>` : html`${sections}${attribution}`;
+  const page = { title: texts.trend, at: "/portal/trend", main };
   return partnerPage(view, seen.length === 0 ? page : { ...page, label: strictestOf(seen) });
 }
 
 async function trendSection({ id, title }: Feed, trend: Trend | undefined): Promise<Html> {
   const heading = html`<h2>${others(title)}</h2>`;
-  if (trend === undefined) return html`<section>${heading}<p>${texts.trend.none}</p></section>`;
+  if (trend === undefined) return html`<section>${heading}<p>${figureTexts.trend.none}</p></section>`;
   const { figure, strictest } = trend;
-  const drawn = await drawFigures([figure], texts.foot(strictest.tlp, strictest.period.id, strictest.simulated));
+  const drawn = await drawFigures([figure], figureTexts.foot(strictest.tlp, strictest.period.id, strictest.simulated));
   return html`<section>${heading}
-${strictest.simulated ? html`<p class="notice">${texts.simulated}</p>` : ""}
+${strictest.simulated ? html`<p class="notice">${figureTexts.simulated}</p>` : ""}
 ${drawn.map((one) => figureSection(one, `/portal/trend/${id}.csv`))}
 </section>`;
 }

@@ -15,8 +15,8 @@ import type { PageFigure } from "../charts/chart.ts";
 import { summaryFigures } from "../charts/figures.ts";
 import { attribution, type DrawnFigure, drawFigures, figureSection } from "../charts/section.ts";
 import { csvOf } from "../charts/table.ts";
-import { texts } from "../charts/texts.ts";
 import type { Html } from "../layout.ts";
+import { figureTexts } from "../texts/figures.ts";
 import { readSummary } from "./read-summary.ts";
 
 /** Drawn figures that are remembered: those of one summary are some 150,000 characters. */
@@ -42,12 +42,12 @@ export async function summarySection(
   const figures = await drawnOf(`${manifest.partner}/${manifest.feed}/${artifact.sha256}`, summary);
   const { before } = summary;
   return html`<section aria-labelledby="changes">
-<h2 id="changes">${before === null ? texts.changes.titleAlone : texts.changes.title(before.id)}</h2>
+<h2 id="changes">${before === null ? figureTexts.changes.titleAlone : figureTexts.changes.title(before.id)}</h2>
 <ul class="changes">${whatChanged(summary).map((sentence) => html`<li>${sentence}</li>`)}</ul>
-<p><a href="/portal/trend">${texts.trend.link}</a></p>
+<p><a href="/portal/trend">${figureTexts.trend.link}</a></p>
 </section>
 <section aria-labelledby="figures">
-<h2 id="figures">${texts.figures}</h2>
+<h2 id="figures">${figureTexts.figures}</h2>
 <div class="figures">${figures.map((figure) => figureSection(figure, csvPlace(manifest, figure.id)))}</div>
 ${attribution}
 </section>`;
@@ -57,7 +57,7 @@ async function drawnOf(key: string, summary: Summary): Promise<readonly DrawnFig
   const remembered = known.get(key);
   if (remembered) return remembered;
   const { tlp, period, simulated } = summary;
-  const figures = await drawFigures(summaryFigures(summary), texts.foot(tlp, period.id, simulated));
+  const figures = await drawFigures(summaryFigures(summary), figureTexts.foot(tlp, period.id, simulated));
   const weight = figures.reduce((sum, { svg }) => sum + (svg ? svg.wide.length + svg.narrow.length : 2000), 0);
   known.set(key, figures, weight);
   return figures;

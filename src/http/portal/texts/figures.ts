@@ -1,8 +1,9 @@
 /**
  * Every sentence of the figures, in the portal's language: another language is another object of this type. What stands in
- * the place of an argument is a number or name as `words.ts` writes it.
+ * the place of an argument is a number or name as `charts/words.ts` writes it.
  */
-import { type Compared, counted, number, rate } from "./words.ts";
+import { type Compared, rate } from "../charts/words.ts";
+import { counted, number } from "./language.ts";
 
 const messages = (count: number) => counted(count, "message");
 const addresses = (count: number) => counted(count, "address", "addresses");
@@ -10,7 +11,8 @@ const periodsBefore = (periods: number) =>
   periods === 1 ? "the one comparable period before it" : `the ${number(periods)} comparable periods before it`;
 const averageOf = (periods: number) => `${periods === 1 ? "" : "the average of "}${periodsBefore(periods)}`;
 
-export const texts = {
+/** What stands with every figure, then figure by figure. */
+export const figureTexts = {
   none: "–",
   nothing: "Nothing was seen.",
   unknown: "Not known for any message.",
