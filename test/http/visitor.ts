@@ -42,9 +42,20 @@ export class Visitor {
   }
 }
 
+/** The text that a reader of a page sees, without markup. */
+export function textOf(page: string): string {
+  return page
+    .replaceAll(/<[^>]*>/g, " ")
+    .replaceAll("&#39;", "'")
+    .replaceAll(/\s+/g, " ");
+}
+
+/** A service that tokens, links and sessions are made for. */
+export type Site = Pick<Served, "url" | "tokenKeys" | "now">;
+
 /** A token of a kind, made now by the service's own key. */
 export async function minted<Type extends TokenType>(
-  served: Served,
+  served: Site,
   typ: Type,
   claims: Omit<Claims<Type>, "iss" | "aud" | "iat" | "exp" | "jti"> & { readonly jti?: string },
 ): Promise<string> {
