@@ -42,7 +42,7 @@ const reserved = [
   { what: /^commander$/, only: ["cli"], why: "only the command reads arguments" },
   {
     what: /^node:(http|https|http2|tls|dns|dgram)(\/|$)/,
-    only: ["http/", "delivery/", "partner/calls", "store/s3"],
+    only: ["http/", "delivery/", "partner/client/calls", "store/s3"],
     why: "nothing that a spammer wrote is ever resolved or fetched",
   },
   { what: /^node:child_process$/, only: ["cli"], why: "no stage starts a program" },

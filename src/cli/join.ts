@@ -2,9 +2,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { isError, SpampotsError } from "../errors.ts";
-import { checkPartner, newClientKey, openClientKey } from "../partner/client-key.ts";
-import { fingerprintOf } from "../partner/fingerprint.ts";
-import { type JoinState, join, openInvitation } from "../partner/join.ts";
+import { checkPartner, newClientKey, openClientKey } from "../partner/client/client-key.ts";
+import { fingerprintOf } from "../partner/joining/fingerprint.ts";
+import { type JoinState, join, openInvitation } from "../partner/joining/join.ts";
 import { signingAlgorithms } from "../publication/jwk.ts";
 import type { Run } from "./run.ts";
 import { say, sayJson } from "./say.ts";

@@ -1,9 +1,9 @@
 /** `spampots keys new|list|rotate|operator`. */
 import type { Command } from "commander";
 import { SpampotsError } from "../errors.ts";
-import { newClientKey } from "../partner/client-key.ts";
-import { addOperatorKey } from "../partner/operator-keys.ts";
-import { newTokenKey, rotateTokenKey } from "../partner/token-keys.ts";
+import { addOperatorKey } from "../partner/auth/operator-keys.ts";
+import { newTokenKey, rotateTokenKey } from "../partner/auth/token-keys.ts";
+import { newClientKey } from "../partner/client/client-key.ts";
 import { announceRotation, ensureAnnounced } from "../publication/announce.ts";
 import { jwks, type SigningAlgorithm } from "../publication/jwk.ts";
 import { beginRotation, finishRotation, listKeys, newKeys, openKeyring } from "../publication/keys.ts";

@@ -2,8 +2,8 @@
 import type { Command } from "commander";
 import { type LaneStatus, type LogStatus, mouDaysLeft, statusOf, type Trouble } from "../delivery/watch/status.ts";
 import { readFacts } from "../delivery/watch/status-read.ts";
-import { SpampotsError } from "../errors.ts";
 import { lateAfterClose } from "../feed/late.ts";
+import { namedPartner } from "../feed/named-partner.ts";
 import { secondsInstant } from "../feed/period.ts";
 import { firstCommits } from "../lake/sweep.ts";
 import { listKeys } from "../publication/keys.ts";
@@ -25,8 +25,7 @@ async function showStatus(world: CliWorld, { partner }: { partner?: string }): P
   const now = world.clock();
   const { partners } = await world.configuration();
   const logs = selectedLogs(partners, partner === undefined ? {} : { partner });
-  if (partner !== undefined && !partners.some(({ id }) => id === partner))
-    throw new SpampotsError("bad-argument", "There is no such partner.", { partner, hint: "partners.yaml has them." });
+  if (partner !== undefined) namedPartner(partners, partner);
   const { keys } = await listKeys(world.settings.keys);
   const open = await world.lake();
   const lake = await lakeState({ lake: open, partners, retainLakeDays: world.settings.retainLakeDays }, now);

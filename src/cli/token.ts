@@ -2,11 +2,12 @@
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
 import { SpampotsError } from "../errors.ts";
+import { namedPartner } from "../feed/named-partner.ts";
 import { secondsInstant } from "../feed/period.ts";
 import { inForce } from "../feed/policy.ts";
 import { dayMs, hourMs } from "../model.ts";
-import { openTokenKeys } from "../partner/token-keys.ts";
-import { mintPartnerToken, partnerTokenSeconds } from "../partner/tokens.ts";
+import { openTokenKeys } from "../partner/auth/token-keys.ts";
+import { mintPartnerToken, partnerTokenSeconds } from "../partner/auth/tokens.ts";
 import { serviceUrl } from "../settings.ts";
 import type { Run } from "./run.ts";
 import { say, sayJson } from "./say.ts";
@@ -25,13 +26,7 @@ export function tokenCommand(program: Command, run: Run): void {
 
 async function makeToken(world: CliWorld, id: string, flags: { ttl: string }): Promise<void> {
   const { settings } = world;
-  const partner = (await world.configuration()).partners.find((entry) => entry.id === id);
-  if (partner === undefined) {
-    throw new SpampotsError("bad-argument", "There is no such partner.", {
-      partner: id,
-      hint: "partners.yaml names them all.",
-    });
-  }
+  const partner = namedPartner((await world.configuration()).partners, id);
   const seconds = secondsOf(flags.ttl);
   const now = world.clock();
   const { signer } = await openTokenKeys(settings.tokenKeys);

@@ -4,7 +4,6 @@
  *
  * @see design §3 points 1 and 15, CSP Level 3, Fetch Metadata Request Headers
  */
-import { createHash } from "node:crypto";
 import { type Context, Hono } from "hono";
 import { csrf } from "hono/csrf";
 import { html } from "hono/html";
@@ -13,25 +12,22 @@ import { secureHeaders } from "hono/secure-headers";
 import { isError, SpampotsError } from "../errors.ts";
 import type { Caller } from "./access.ts";
 import { limitBody } from "./body-limit.ts";
-import { notInForcePage } from "./portal/agreement.ts";
-import { unsoundCode } from "./portal/checked.ts";
+import { assetRoutes } from "./portal/assets.ts";
 import { maxFormBytes } from "./portal/forms.ts";
 import { joinRoutes } from "./portal/join.ts";
 import { pageResponse } from "./portal/layout.ts";
 import { operatorRoutes } from "./portal/operator/routes.ts";
-import { operatorSignInRoutes } from "./portal/operator-sign-in.ts";
-import { partnerRoutes } from "./portal/pages.ts";
-import { scriptRoutes } from "./portal/scripts.ts";
-import { endSession, sessionCaller, sessionPartner } from "./portal/session.ts";
-import { signInRoutes } from "./portal/sign-in.ts";
-import { portalStyle } from "./portal/style.ts";
-import { summaryRoutes } from "./portal/summary-pages.ts";
+import { notInForcePage } from "./portal/partner/agreement.ts";
+import { unsoundCode } from "./portal/partner/checked.ts";
+import { partnerRoutes } from "./portal/partner/routes.ts";
+import { operatorSignInRoutes } from "./portal/sign-in/operator-sign-in.ts";
+import { endSession, sessionCaller, sessionPartner } from "./portal/sign-in/session.ts";
+import { signInRoutes } from "./portal/sign-in/sign-in.ts";
+import { summaryRoutes } from "./portal/summary/routes.ts";
 import { texts } from "./portal/texts.ts";
 import { failureOf, logFailure } from "./problem.ts";
 import type { HttpEnv } from "./route.ts";
 import type { HttpWorld } from "./world.ts";
-
-const styleTag = `"${createHash("sha256").update(portalStyle).digest("base64url")}"`;
 
 /** What a page may load: this site's style, scripts and pictures, and nothing else. */
 export const portalHeaders = secureHeaders({
@@ -47,6 +43,7 @@ export const portalHeaders = secureHeaders({
   },
 });
 
+/** Adds the portal to the service: what anybody may see, then signing in, then the pages of who is in. */
 export function portalRoutes(app: Hono<HttpEnv>, world: HttpWorld): void {
   const portal = new Hono<HttpEnv>();
   const { issuer, log, limits, realm } = world;
@@ -63,14 +60,7 @@ export function portalRoutes(app: Hono<HttpEnv>, world: HttpWorld): void {
     "/portal/*",
     limitBody(maxFormBytes, () => new SpampotsError("too-large", "The form is longer than any of ours.")),
   );
-  portal.get("/portal/style.css", (context) =>
-    context.req.header("if-none-match") === styleTag
-      ? new Response(null, { status: 304, headers: { ETag: styleTag } })
-      : new Response(portalStyle, {
-          headers: { "Content-Type": "text/css", ETag: styleTag, "Cache-Control": "public, no-cache" },
-        }),
-  );
-  scriptRoutes(portal);
+  assetRoutes(portal);
   signInRoutes(portal, world);
   joinRoutes(portal, world);
   operatorSignInRoutes(portal, world);

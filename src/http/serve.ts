@@ -14,7 +14,7 @@ import { ReceiptJournal } from "../delivery/receipts/journal.ts";
 import { isDoneWithin } from "../delivery/within.ts";
 import { sayError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { sweepRequests } from "../partner/request.ts";
+import { sweepRequests } from "../partner/joining/request.ts";
 import { type ServeSettings, serviceUrl } from "../settings.ts";
 import type { Store } from "../store/store.ts";
 import { Access } from "./access.ts";

@@ -3,8 +3,8 @@
  * only as long as what it is about could come again.
  */
 import { createHash } from "node:crypto";
-import { assertionSeconds } from "../partner/assertion.ts";
-import { challengeSeconds, portalSessionSeconds, signInLinkSeconds } from "../partner/tokens.ts";
+import { assertionSeconds } from "../partner/auth/assertion.ts";
+import { challengeSeconds, portalSessionSeconds, signInLinkSeconds } from "../partner/auth/tokens.ts";
 import type { Store } from "../store/store.ts";
 
 /** What counts once, with its longest life in seconds. An ended session counts no more. */

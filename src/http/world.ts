@@ -2,7 +2,7 @@
 import type { Collections } from "../delivery/collection/collections.ts";
 import type { ReceiptJournal } from "../delivery/receipts/journal.ts";
 import type { Log } from "../log.ts";
-import type { TokenRealm } from "../partner/tokens.ts";
+import type { TokenRealm } from "../partner/auth/tokens.ts";
 import type { Store } from "../store/store.ts";
 import type { Access } from "./access.ts";
 import type { Limits } from "./limits.ts";

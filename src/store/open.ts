@@ -9,10 +9,8 @@ import { openDiskStore } from "./disk.ts";
 import { diskError, systemCode } from "./disk-error.ts";
 import { openS3Store } from "./s3.ts";
 import type { S3Options } from "./s3-session.ts";
+import { bucketOf } from "./s3-url.ts";
 import type { Store } from "./store.ts";
-
-/** `s3://bucket` or `s3://bucket/prefix`, the bucket by S3's rules for names. */
-const s3Url = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*?))?\/?$/s;
 
 /**
  * Opens `s3://bucket/prefix`, or the folder at a path (which need not be there yet). Nothing is asked of S3 before
@@ -21,8 +19,8 @@ const s3Url = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*?))?\/?$/s;
  * @throws SpampotsError `bad-argument` for any other URL, and where the path is a file; `disk-failed` where it can't be seen.
  */
 export async function openStore(url: string, options: S3Options): Promise<Store> {
-  const [, bucket, prefix = ""] = s3Url.exec(url) ?? [];
-  if (bucket !== undefined) return openS3Store({ bucket, prefix, ...options });
+  const place = bucketOf(url);
+  if (place !== undefined) return openS3Store({ ...place, ...options });
   if (url === "" || url.includes("://")) {
     throw new SpampotsError("bad-argument", "A store is a folder or an S3 bucket.", {
       url: plain(url.slice(0, 200)),

@@ -4,7 +4,7 @@ import { execFile, spawn } from "node:child_process";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { openClientKey } from "../../src/partner/client-key.ts";
+import { openClientKey } from "../../src/partner/client/client-key.ts";
 import { openServed, readConfig } from "../http/served.ts";
 import { signInByKey, Visitor } from "../http/visitor.ts";
 import { testNow } from "../publication/issuer.ts";

@@ -4,7 +4,7 @@ import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { type TestContext, test } from "node:test";
-import { interview } from "../../src/cli/partner-interview.ts";
+import { interview } from "../../src/cli/partner/interview.ts";
 import { type Terminal, terminalOn } from "../../src/cli/terminal.ts";
 import { isError } from "../../src/errors.ts";
 import { loadFeeds } from "../../src/feed/configuration.ts";

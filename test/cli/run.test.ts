@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readHealth } from "../../src/delivery/watch/health.ts";
-import { newTokenKey } from "../../src/partner/token-keys.ts";
+import { newTokenKey } from "../../src/partner/auth/token-keys.ts";
 import { capturesOf, type OperatorWorld, openOperatorWorld, partnersYaml } from "../publication/operator-world.ts";
 import { siteFolder, until } from "./site-folder.ts";
 

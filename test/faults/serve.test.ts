@@ -11,7 +11,7 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
-import { newTokenKey } from "../../src/partner/token-keys.ts";
+import { newTokenKey } from "../../src/partner/auth/token-keys.ts";
 import { ask, partnersText } from "../http/served.ts";
 import { csvFile, type Issuer, newIssuer, publish, testNow } from "../publication/issuer.ts";
 

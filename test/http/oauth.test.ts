@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { createLocalJWKSet } from "jose/jwks/local";
 import { decodeJwt } from "jose/jwt/decode";
 import { jwtVerify } from "jose/jwt/verify";
-import { mintAccessToken } from "../../src/partner/tokens.ts";
+import { mintAccessToken } from "../../src/partner/auth/tokens.ts";
 import {
   ask,
   askToken,

@@ -1,7 +1,7 @@
 /** How long a refusal takes tells nobody which partners there are. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { checkAssertion } from "../../src/partner/assertion.ts";
+import { checkAssertion } from "../../src/partner/auth/assertion.ts";
 import { assertionClaims, newClientKey, openServed, signed } from "./served.ts";
 
 test("an assertion for a partner that doesn't exist is refused as slowly as one for a partner that does", async (t) => {

@@ -1,9 +1,9 @@
 /** A browser without a window, for tests of what the portal does with cookies, forms and proofs: as hostile as it likes. */
 import { randomUUID } from "node:crypto";
 import { calculateJwkThumbprint } from "jose/jwk/thumbprint";
-import { type ProofType, proofPages } from "../../src/partner/proof.ts";
-import { openTokenKeys } from "../../src/partner/token-keys.ts";
-import { type Claims, mint, type TokenType } from "../../src/partner/tokens.ts";
+import { type ProofType, proofPages } from "../../src/partner/auth/proof.ts";
+import { openTokenKeys } from "../../src/partner/auth/token-keys.ts";
+import { type Claims, mint, type TokenType } from "../../src/partner/auth/tokens.ts";
 import { type Answer, ask, type ClientKey, type Served, signed } from "./served.ts";
 
 export class Visitor {
@@ -42,9 +42,20 @@ export class Visitor {
   }
 }
 
+/** The text that a reader of a page sees, without markup. */
+export function textOf(page: string): string {
+  return page
+    .replaceAll(/<[^>]*>/g, " ")
+    .replaceAll("&#39;", "'")
+    .replaceAll(/\s+/g, " ");
+}
+
+/** A service that tokens, links and sessions are made for. */
+export type Site = Pick<Served, "url" | "tokenKeys" | "now">;
+
 /** A token of a kind, made now by the service's own key. */
 export async function minted<Type extends TokenType>(
-  served: Served,
+  served: Site,
   typ: Type,
   claims: Omit<Claims<Type>, "iss" | "aud" | "iat" | "exp" | "jti"> & { readonly jti?: string },
 ): Promise<string> {

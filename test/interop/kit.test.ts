@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
-import { filesIn } from "../partner/service.ts";
+import { filesIn } from "../partner/client/service.ts";
 import { type KitSite, openKitSite, program } from "./kit-site.ts";
 
 const endings: (() => unknown)[] = [];

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { withdraw } from "../../src/publication/withdraw.ts";
-import { answer, filesIn, openService, type Service } from "../partner/service.ts";
+import { answer, filesIn, openService, type Service } from "../partner/client/service.ts";
 import { capturesOf } from "../publication/operator-world.ts";
 
 const tools = ["curl", "openssl", "jq", "basenc"];

@@ -1,14 +1,12 @@
 /** A service with a portal for tests: publications of all kinds, and people of both partners who are signed in. */
-import { randomUUID } from "node:crypto";
 import type { TestContext } from "node:test";
 import { dayMs } from "../../src/model.ts";
-import { openTokenKeys } from "../../src/partner/token-keys.ts";
-import { mint } from "../../src/partner/tokens.ts";
 import { publicKeyOf } from "../../src/publication/jwk.ts";
 import { type Answer, ask, type ClientKey, openServed, type Served } from "../http/served.ts";
+import { minted, type Site } from "../http/visitor.ts";
 import { csvFile, publish, stixFile, testNow, withdrawal } from "../publication/issuer.ts";
 import type { Window } from "./browser.ts";
-import { linkFor, type Site } from "./visit.ts";
+import { linkFor } from "./visit.ts";
 
 /** Signs a browser in, by a link and its button. */
 export async function signIn({ page }: Pick<Window, "page">, served: Site, partner: string): Promise<void> {
@@ -31,9 +29,7 @@ export async function sessionCookie(served: Served, partner: string): Promise<st
 
 /** The cookie of an operator's session, made now: `name=value`. */
 export async function operatorCookie(served: Site, { jwk }: ClientKey): Promise<string> {
-  const { signer } = await openTokenKeys(served.tokenKeys);
-  const claims = { sub: publicKeyOf(jwk).kid, jti: randomUUID() };
-  const token = await mint({ url: served.url }, signer, "spampots-operator+jwt", claims, { now: served.now() });
+  const token = await minted(served, "spampots-operator+jwt", { sub: publicKeyOf(jwk).kid });
   return `spampots-operator=${token}`;
 }
 

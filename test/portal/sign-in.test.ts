@@ -1,23 +1,14 @@
 /** Signing in to the portal by a link, in a real browser. */
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
 import { test } from "node:test";
-import { openTokenKeys } from "../../src/partner/token-keys.ts";
-import { mint } from "../../src/partner/tokens.ts";
-import { openServed, type Served } from "../http/served.ts";
+import { openServed } from "../http/served.ts";
 import { openBrowser } from "./browser.ts";
-
-async function linkFor(served: Served, partner: string): Promise<string> {
-  const { signer } = await openTokenKeys(served.tokenKeys);
-  const claims = { sub: partner, jti: randomUUID() };
-  const token = await mint({ url: served.url }, signer, "spampots-sign-in+jwt", claims, { now: served.now() });
-  return `${served.url}/portal/sign-in?link=${token}`;
-}
+import { linkFor } from "./visit.ts";
 
 test("a link opens the portal once, shows the partner's own feeds, and signing out ends it", async (t) => {
   const served = await openServed(t);
   const browser = await openBrowser(t);
-  const link = await linkFor(served, "twcert");
+  const link = await linkFor(served, "twcert", "sign-in");
   const { page, context } = await browser.window();
   await page.goto(link);
   await page.reload();

@@ -3,19 +3,13 @@ import { randomUUID } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { BrowserContext, Page } from "playwright-core";
-import { openTokenKeys } from "../../src/partner/token-keys.ts";
-import { mint } from "../../src/partner/tokens.ts";
 import type { ClientKey, Served } from "../http/served.ts";
-
-/** A service that links and sessions are made for. */
-export type Site = Pick<Served, "url" | "tokenKeys" | "now">;
+import { minted, type Site } from "../http/visitor.ts";
 
 /** A link of a kind for a partner, made now. */
 export async function linkFor(served: Site, partner: string, kind: "join" | "sign-in"): Promise<string> {
-  const { signer } = await openTokenKeys(served.tokenKeys);
   const typ = kind === "join" ? "spampots-invitation+jwt" : "spampots-sign-in+jwt";
-  const claims = { sub: partner, jti: randomUUID() };
-  const token = await mint({ url: served.url }, signer, typ, claims, { now: served.now() });
+  const token = await minted(served, typ, { sub: partner });
   return `${served.url}/portal/${kind}?link=${token}`;
 }
 

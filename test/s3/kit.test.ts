@@ -15,10 +15,10 @@ import {
   PutObjectCommand,
   S3Client,
 } from "@aws-sdk/client-s3";
-import { checkDestinations } from "../../src/partner/check-destinations.ts";
+import { checkDestinations } from "../../src/partner/check/destinations.ts";
 import { isProgram, type KitBucket } from "../../src/partner/kit/facts.ts";
 import { kitOf } from "../../src/partner/kit/kit.ts";
-import { entry, factsFor } from "../partner/kit-facts.ts";
+import { entry, factsFor } from "../partner/kit/kit-facts.ts";
 import { partnersOf, projectFeeds, temporaryFolder } from "../pipeline.ts";
 import { type Gateway, type GatewayUser, startGateway } from "./gateway.ts";
 

@@ -6,17 +6,25 @@ import type { Context, Hono } from "hono";
 import { html } from "hono/html";
 import type { Partner } from "../../feed/partners.ts";
 import { plain } from "../../log.ts";
-import { keysOf } from "../../partner/assertion.ts";
-import { fingerprintOf } from "../../partner/fingerprint.ts";
-import { type Invitation, readInvitation } from "../../partner/invitation.ts";
-import type { JoinState } from "../../partner/join.ts";
-import { proofPages } from "../../partner/proof.ts";
-import { type Handed, type JoinRequest, provenKey, putRequest, readRequest, requestId } from "../../partner/request.ts";
+import { keysOf } from "../../partner/auth/assertion.ts";
+import { proofPages } from "../../partner/auth/proof.ts";
+import { fingerprintOf } from "../../partner/joining/fingerprint.ts";
+import { type Invitation, readInvitation } from "../../partner/joining/invitation.ts";
+import type { JoinState } from "../../partner/joining/join.ts";
+import {
+  type Handed,
+  type JoinRequest,
+  provenKey,
+  putRequest,
+  readRequest,
+  requestId,
+} from "../../partner/joining/request.ts";
 import type { HttpEnv } from "../route.ts";
 import type { HttpWorld } from "../world.ts";
 import { fieldsOf } from "./forms.ts";
-import { sentences } from "./key-form.ts";
 import { type Html, pageResponse } from "./layout.ts";
+import type { ScriptName } from "./scripts.ts";
+import { sentences } from "./sign-in/key-form.ts";
 import { texts } from "./texts.ts";
 
 /** An invitation that counts, and the partner it is for. */
@@ -25,6 +33,7 @@ interface Invited {
   readonly partner: Partner;
 }
 
+/** Adds the routes to the portal; whoever has an invitation may come to them. */
 export function joinRoutes(portal: Hono<HttpEnv>, world: HttpWorld): void {
   const { limits, store } = world;
   portal.get(proofPages.join, async (context) => {
@@ -91,7 +100,7 @@ function machineAnswer(invited: Invited | undefined, request: JoinRequest | unde
   return new Response(JSON.stringify(answer), { headers });
 }
 
-const joinPage = ({ issuer }: HttpWorld, main: Html, status = 200, scripts: readonly string[] = []) =>
+const joinPage = ({ issuer }: HttpWorld, main: Html, status = 200, scripts: readonly ScriptName[] = []) =>
   pageResponse(issuer, { title: texts.join.title, main, status, scripts });
 
 const refused = (world: HttpWorld, why: string) => joinPage(world, html`<p role="alert">${why}</p>`, 403);

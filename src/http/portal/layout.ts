@@ -8,7 +8,9 @@ import { html } from "hono/html";
 import type { HtmlEscapedString } from "hono/utils/html";
 import { plain } from "../../log.ts";
 import type { Tlp } from "../../model.ts";
-import { language, texts } from "./texts.ts";
+import type { ScriptName } from "./scripts.ts";
+import { language } from "./texts/language.ts";
+import { texts } from "./texts.ts";
 
 /** Escaped HTML. */
 export type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
@@ -35,8 +37,8 @@ export interface Page {
   /** TLP label of what the page shows: it stands on the page, and on every sheet of it that is printed. */
   readonly label?: Tlp;
   readonly main: Html;
-  /** Names of scripts below `/portal/`. */
-  readonly scripts?: readonly string[];
+  /** What the page runs. */
+  readonly scripts?: readonly ScriptName[];
   readonly status?: number;
 }
 
@@ -60,6 +62,7 @@ export async function pageResponse(issuer: string, page: Page): Promise<Response
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${plain(title)} · ${texts.portal(issuer)}</title>
 <link rel="stylesheet" href="/portal/style.css">
+<link rel="icon" href="/portal/icon.svg" type="image/svg+xml">
 ${scripts.map((name) => html`<script type="module" src="/portal/${name}"></script>`)}
 </head>
 <body${label === undefined ? "" : html` data-tlp="${label}"`}>

@@ -3,13 +3,10 @@ import { html } from "hono/html";
 import { plain } from "../../log.ts";
 import { dayMs, hourMs } from "../../model.ts";
 import type { Html } from "./layout.ts";
-import { language, texts } from "./texts.ts";
+import { language, number } from "./texts/language.ts";
+import { texts } from "./texts.ts";
 
-const numbers = new Intl.NumberFormat(language);
 const sizes = new Intl.NumberFormat(language, { maximumSignificantDigits: 3 });
-
-/** `5,800,000` */
-export const countText = (count: number) => numbers.format(count);
 
 const units = ["bytes", "kB", "MB", "GB", "TB"] as const;
 
@@ -25,7 +22,7 @@ export const wordOf = (word: string): Html => html`<span class="number">${word}<
 
 /** A size that can be compared to the byte. */
 export const sizeOf = (bytes: number): Html =>
-  html`<span class="number" title="${countText(bytes)} bytes">${sizeText(bytes)}</span>`;
+  html`<span class="number" title="${number(bytes)} bytes">${sizeText(bytes)}</span>`;
 
 /** An instant to the minute; to the second and beyond for who looks closely. `at` is RFC 3339 in UTC. */
 export function instantOf(at: string): Html {
@@ -92,7 +89,7 @@ export function tableOf({ caption, columns, rows }: TableParts): Html {
 </table></div>`;
 }
 
-const shown = (cell: Html | string | number) => (typeof cell === "number" ? countText(cell) : cell);
+const shown = (cell: Html | string | number) => (typeof cell === "number" ? number(cell) : cell);
 
 /** A short word on a state, with a mark that doesn't need colour. */
 export function badgeOf(kind: "good" | "bad" | "note", text: Html | string): Html {

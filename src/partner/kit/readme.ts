@@ -2,7 +2,7 @@
 import { placeOf } from "../../feed/destinations.ts";
 import type { Partner, Subscription } from "../../feed/partners.ts";
 import { dayMs } from "../../model.ts";
-import { keysOf } from "../assertion.ts";
+import { keysOf } from "../auth/assertion.ts";
 import { code, markdown, markdownTable } from "./escape.ts";
 import { asCsv, asStix, csvUrl, type Kit, type KitFacts } from "./facts.ts";
 import { feedUrl, prefixOf } from "./s3.ts";

@@ -8,10 +8,13 @@ import { shellWord } from "./escape.ts";
 import type { KitBucket, KitFacts } from "./facts.ts";
 
 /** What stands where the partner's principal goes. */
-export const principalPlace = "PUT-THE-ARN-OF-THE-PRINCIPAL-HERE";
+const principalPlace = "PUT-THE-ARN-OF-THE-PRINCIPAL-HERE";
+
+/** A bucket, and where in it the store is. */
+type Place = Pick<KitBucket, "bucket" | "prefix">;
 
 /** The prefix of a partner, with the slash at its end that keeps it apart from any other. */
-export function prefixOf({ prefix }: KitBucket, partner: string): string {
+export function prefixOf({ prefix }: Place, partner: string): string {
   return `${prefix === "" ? "" : `${prefix}/`}partners/${partner}/`;
 }
 
@@ -21,7 +24,7 @@ export function prefixOf({ prefix }: KitBucket, partner: string): string {
  */
 export function prefixPolicy(
   effect: "Allow" | "Deny",
-  bucket: KitBucket,
+  bucket: Place,
   partner: string,
   principal = principalPlace,
 ): object {

@@ -8,6 +8,7 @@ import { type Document, isMap, isSeq, type Pair, parseDocument, type YAMLMap, ty
 import { refusal } from "../../document.ts";
 import { type Problem, SpampotsError } from "../../errors.ts";
 import type { Feed } from "../../feed/feeds.ts";
+import { namedPartner } from "../../feed/named-partner.ts";
 import { type Partner, type PartnerEntry, parsePartners } from "../../feed/partners.ts";
 import { type Tlp, tlpRank } from "../../model.ts";
 import { type PublicKey, thumbprint } from "../../publication/jwk.ts";
@@ -108,7 +109,7 @@ export function withKey(text: string, id: string, key: PublicKey, feeds: Feeds):
       return [inserted(registry.text, partner, `keys: [${written.flow}]`, next)];
     },
     change: (partners) => {
-      const partner = found(partners, id);
+      const partner = namedPartner(partners, id);
       partner.keys = [...(partner.keys ?? []), entry];
     },
   });
@@ -129,7 +130,7 @@ export function withoutKey(text: string, id: string, kid: string, feeds: Feeds):
       const pair = pairOf(entryOf(registry, id), "keys");
       return pair !== undefined && isSeq(pair.value) ? taken(registry.text, pair, pair.value, index) : undefined;
     },
-    change: (partners) => found(partners, id).keys?.splice(index, 1),
+    change: (partners) => namedPartner(partners, id).keys?.splice(index, 1),
   });
 }
 
@@ -156,7 +157,7 @@ function keysOf(text: string, id: string, feeds: Feeds): string[] {
 }
 
 function rawOf(text: string, id: string, feeds: Feeds): RawPartner {
-  return found(rawPartners(opened(text, feeds).document), id);
+  return namedPartner(rawPartners(opened(text, feeds).document), id);
 }
 
 /** A member of the MoU with a value, in its place or before the others. */
@@ -170,7 +171,7 @@ function memberChange(id: string, name: string, value: string | boolean): Change
       return [replaced(registry.text, there.value, flowText(value))];
     },
     change: (partners) => {
-      found(partners, id).mou[name] = value;
+      namedPartner(partners, id).mou[name] = value;
     },
   };
 }
@@ -225,20 +226,7 @@ function rawPartners(document: Document): RawPartner[] {
 /** A copy without members that are `undefined`, nothing in it shared. */
 const plainOf = <T, R = T>(value: T): R => JSON.parse(JSON.stringify(value));
 
-function placeOf(partners: readonly RawPartner[], id: string): number {
-  const index = partners.findIndex((partner) => partner.id === id);
-  if (index >= 0) return index;
-  throw new SpampotsError("bad-argument", "There is no such partner.", {
-    partner: id,
-    hint: "partners.yaml names them all.",
-  });
-}
-
-function found(partners: readonly RawPartner[], id: string): RawPartner {
-  const partner = partners[placeOf(partners, id)];
-  if (partner === undefined) throw notEditable();
-  return partner;
-}
+const placeOf = (partners: readonly RawPartner[], id: string) => partners.indexOf(namedPartner(partners, id));
 
 const indexOf = ({ document }: Registry, id: string) => placeOf(rawPartners(document), id);
 

@@ -6,7 +6,7 @@
 import { parse } from "yaml";
 import { SpampotsError } from "../../errors.ts";
 import { type PublicKey, publicKeyOf } from "../../publication/jwk.ts";
-import { keyFault } from "../weak-key.ts";
+import { keyFault } from "../auth/weak-key.ts";
 
 /** Characters that a few public keys have at most. */
 const mostCharacters = 100_000;

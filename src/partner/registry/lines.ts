@@ -38,7 +38,9 @@ export const lineBefore = (text: string, start: number) => (start === 0 ? undefi
 /** How far a line is indented, in characters. */
 export const indentOf = (line: string) => line.length - line.trimStart().length;
 
+/** True for a line of white space alone. */
 export const isBlank = (line: string) => line.trim() === "";
+/** True for a line that is a comment alone. */
 export const isComment = (line: string) => line.trimStart().startsWith("#");
 
 /** The end of a text's lines: that of its first one. */

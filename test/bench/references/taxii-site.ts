@@ -8,7 +8,7 @@ import { cp, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { secondsInstant } from "../../../src/feed/period.ts";
 import { dayMs } from "../../../src/model.ts";
-import { newTokenKey } from "../../../src/partner/token-keys.ts";
+import { newTokenKey } from "../../../src/partner/auth/token-keys.ts";
 import { newKeys, openKeyring } from "../../../src/publication/keys.ts";
 import { append } from "../../../src/publication/log.ts";
 import { artifactKey, feedPrefix, microsecondInstant } from "../../../src/publication/manifest.ts";

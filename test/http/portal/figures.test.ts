@@ -9,7 +9,7 @@ import { summaryFigures } from "../../../src/http/portal/charts/figures.ts";
 import { figureSection } from "../../../src/http/portal/charts/section.ts";
 import { chartColours } from "../../../src/http/portal/charts/sheet.ts";
 import { csvOf } from "../../../src/http/portal/charts/table.ts";
-import { drawnOf } from "../../../src/http/portal/summary-section.ts";
+import { drawnOf } from "../../../src/http/portal/summary/section.ts";
 import { plain } from "../../../src/log.ts";
 import { unescapeCell } from "../../../src/publication/csv-cells.ts";
 import type { Summary } from "../../../src/publication/summary.ts";

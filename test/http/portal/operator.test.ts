@@ -9,12 +9,7 @@ import { dayMs } from "../../../src/model.ts";
 import { counted } from "../../delivery/runner-world.ts";
 import { askPortal, openPortal, operatorCookie } from "../../portal/portal-world.ts";
 import { newClientKey, partnersText, type Served } from "../served.ts";
-
-const textOf = (page: string) =>
-  page
-    .replaceAll(/<[^>]*>/g, " ")
-    .replaceAll("&#39;", "'")
-    .replaceAll(/\s+/g, " ");
+import { textOf } from "../visitor.ts";
 
 const log = (more: Partial<LogHealth> = {}): LogHealth => ({
   partner: "twcert",

@@ -6,13 +6,7 @@ import { artifactKey, feedPrefix, type Manifest } from "../../../src/publication
 import { askPortal, openPortal, sessionCookie } from "../../portal/portal-world.ts";
 import { csvFile, publish, sha256 } from "../../publication/issuer.ts";
 import type { Served } from "../served.ts";
-
-/** The text that a reader sees, without markup. */
-const textOf = (page: string) =>
-  page
-    .replaceAll(/<[^>]*>/g, " ")
-    .replaceAll("&#39;", "'")
-    .replaceAll(/\s+/g, " ");
+import { textOf } from "../visitor.ts";
 
 async function manifestOf(served: Served, sequence: number): Promise<Manifest> {
   const token = await served.token("twcert");

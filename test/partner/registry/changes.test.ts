@@ -16,7 +16,6 @@ import {
   withRenewal,
   withSuspended,
 } from "../../../src/partner/registry/changes.ts";
-import { closingPolicy } from "../../../src/partner/registry/closing-policy.ts";
 import { changedLines, difference, differenceText } from "../../../src/partner/registry/difference.ts";
 import { publicKeysOf } from "../../../src/partner/registry/key-text.ts";
 import { partnersText } from "../../http/served.ts";
@@ -170,15 +169,4 @@ test("a difference is told with numbers and a few lines around", () => {
     "- 18  line 18",
     "  19  line 19",
   ]);
-});
-
-test("the policy closes one prefix, and none that begins the same", () => {
-  const { Statement } = closingPolicy("bucket", "pre", "twia") as { Statement: { Effect: string; Resource: string }[] };
-  assert.deepEqual(
-    Statement.map(({ Effect, Resource }) => [Effect, Resource]),
-    [
-      ["Deny", "arn:aws:s3:::bucket/pre/partners/twia/*"],
-      ["Deny", "arn:aws:s3:::bucket"],
-    ],
-  );
 });

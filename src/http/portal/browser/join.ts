@@ -2,7 +2,7 @@
  * The script of the page of an invitation: makes a key pair, has it saved, sees by the saved file that it was, and only
  * then lets the public half be sent.
  */
-import { fingerprintOf } from "../../../partner/fingerprint.ts";
+import { fingerprintOf } from "../../../partner/joining/fingerprint.ts";
 import { newJwk, readKey, signJwt } from "./keys.ts";
 import { element, say } from "./page.ts";
 

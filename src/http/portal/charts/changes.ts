@@ -3,8 +3,8 @@
  * autonomous systems that rose and fell most. Where the periods can't be compared as they are, shares of each are. Pure.
  */
 import type { Summary } from "../../../publication/summary.ts";
+import { figureTexts } from "../texts/figures.ts";
 import { coveragePercent, obstacles } from "./comparability.ts";
-import { texts } from "./texts.ts";
 import { percentOf, share, systemInSentence } from "./words.ts";
 
 type System = Summary["source_asns"][number];
@@ -18,22 +18,22 @@ export function whatChanged(summary: Summary): string[] {
   const against = obstacles(summary);
   if (before === null) return [...against, ...crossing(summary)];
   if (coverage.sensor_hours_seen === 0 || coverage.sensor_hours_seen_before === 0) return against;
-  if (against.length > 0) return [...against, texts.changes.shares, ...shifts(summary), ...crossing(summary)];
+  if (against.length > 0) return [...against, figureTexts.changes.shares, ...shifts(summary), ...crossing(summary)];
   const then = percentOf(coverage.sensor_hours_seen_before, coverage.sensor_hours_expected_before);
   return [
     ...totals(summary),
     ...movers(summary),
     ...crossing(summary),
-    texts.changes.comparable(coveragePercent(summary), then),
+    figureTexts.changes.comparable(coveragePercent(summary), then),
   ];
 }
 
 function totals({ totals: { captures, sources }, before }: Summary): string[] {
-  if (captures.now === 0 && captures.before === 0) return [texts.changes.nothing];
-  const { messages, sources: addresses } = texts.changes;
+  if (captures.now === 0 && captures.before === 0) return [figureTexts.changes.nothing];
+  const { messages, sources: addresses } = figureTexts.changes;
   return [
-    texts.changes.total(messages, captures, before?.id ?? ""),
-    texts.changes.total(addresses, sources, before?.id ?? ""),
+    figureTexts.changes.total(messages, captures, before?.id ?? ""),
+    figureTexts.changes.total(addresses, sources, before?.id ?? ""),
   ];
 }
 
@@ -52,10 +52,10 @@ function movers({ source_asns: systems, totals: { captures }, before }: Summary)
       .slice(0, named)
       .map(({ system }) => say(nameOf(system), system, before?.id ?? ""));
   return [
-    ...tell(({ now, before: then }) => then > 0 && now > then, texts.changes.rose),
-    ...tell(({ now, before: then }) => now > 0 && now < then, texts.changes.fell),
-    ...tell(({ before: then }) => then === 0, texts.changes.appeared),
-    ...tell(({ now }) => now === 0, texts.changes.vanished),
+    ...tell(({ now, before: then }) => then > 0 && now > then, figureTexts.changes.rose),
+    ...tell(({ now, before: then }) => now > 0 && now < then, figureTexts.changes.fell),
+    ...tell(({ before: then }) => then === 0, figureTexts.changes.appeared),
+    ...tell(({ now }) => now === 0, figureTexts.changes.vanished),
   ];
 }
 
@@ -70,8 +70,8 @@ function shifts({ source_asns: systems, totals: { captures } }: Summary): string
     .map(({ system, by }) => {
       const [now, then] = [share(system.now, captures.now), share(system.before, captures.before)];
       return by > 0
-        ? texts.changes.shareRose(nameOf(system), then, now)
-        : texts.changes.shareFell(nameOf(system), then, now);
+        ? figureTexts.changes.shareRose(nameOf(system), then, now)
+        : figureTexts.changes.shareFell(nameOf(system), then, now);
     });
 }
 
@@ -79,6 +79,6 @@ function shifts({ source_asns: systems, totals: { captures } }: Summary): string
 function crossing({ crossing: { known, differing }, before }: Summary): string[] {
   if (known.now === 0) return [];
   const now = share(differing.now, known.now);
-  if (before === null || known.before === 0) return [texts.changes.crossing(now)];
-  return [texts.changes.crossingBoth(now, share(differing.before, known.before), before.id)];
+  if (before === null || known.before === 0) return [figureTexts.changes.crossing(now)];
+  return [figureTexts.changes.crossingBoth(now, share(differing.before, known.before), before.id)];
 }

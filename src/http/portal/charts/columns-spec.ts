@@ -1,5 +1,6 @@
 /** Times as a Vega specification: columns over the same times, each panel with a unit of its own, lines of text beneath. Pure. */
 import type { Data, Mark, Scale, Spec } from "vega";
+import { number } from "../texts/language.ts";
 import type { ColumnsChart } from "./chart.ts";
 import {
   constant,
@@ -12,7 +13,7 @@ import {
   toneOf,
   typeSize,
 } from "./sheet.ts";
-import { number, shortestNumber, shortNumber, textWidth } from "./words.ts";
+import { shortestNumber, shortNumber, textWidth } from "./words.ts";
 
 /** Heights in px: titles of panels and lines, numbers over columns, columns of the first panel and of others. */
 const titleHeight = 24;

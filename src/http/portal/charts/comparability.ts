@@ -3,7 +3,7 @@
  * they can't, a smaller count may mean that less was seen rather than that there was less. Pure.
  */
 import type { Summary } from "../../../publication/summary.ts";
-import { texts } from "./texts.ts";
+import { figureTexts } from "../texts/figures.ts";
 import { percentOf, share } from "./words.ts";
 
 /** Sensor hours of two periods that differ by no more than this part count as equal. */
@@ -20,8 +20,7 @@ export const coveragePercent = ({ coverage }: Summary): number =>
   percentOf(coverage.sensor_hours_seen, coverage.sensor_hours_expected);
 
 /** True where the MoU covered the whole period. */
-export const coversWhole = ({ covers, period }: Summary): boolean =>
-  covers.from === period.start && covers.to === period.end;
+const coversWhole = ({ covers, period }: Summary): boolean => covers.from === period.start && covers.to === period.end;
 
 /** True where the MoU covered the whole period, and the honeypots saw nearly all of it. */
 export const seenWhole = (summary: Summary): boolean =>
@@ -42,17 +41,17 @@ export const comparable = (summary: Summary): boolean => obstacles(summary).leng
 
 /** What is against comparing a summary's period with the one before it, as sentences; none where nothing is. */
 export function obstacles({ before, coverage, covers, period }: Summary): string[] {
-  if (before === null) return [texts.changes.alone];
+  if (before === null) return [figureTexts.changes.alone];
   const found: string[] = [];
   if (hours(covers) !== hours(before))
-    found.push(texts.changes.covers(hours(covers), period.id, hours(before), before.id));
+    found.push(figureTexts.changes.covers(hours(covers), period.id, hours(before), before.id));
   const [seen, then] = [coverage.sensor_hours_seen, coverage.sensor_hours_seen_before];
-  if (then === 0) found.push(texts.changes.blind(before.id));
-  if (seen === 0) found.push(texts.changes.blind(period.id));
+  if (then === 0) found.push(figureTexts.changes.blind(before.id));
+  if (seen === 0) found.push(figureTexts.changes.blind(period.id));
   if (seen > 0 && then > 0 && Math.abs(seen / then - 1) > tolerance) {
-    const now = texts.changes.hours(seen, period.id, share(seen, coverage.sensor_hours_expected));
-    const last = texts.changes.hours(then, before.id, share(then, coverage.sensor_hours_expected_before));
-    found.push(seen < then ? texts.changes.sawLess(now, last) : texts.changes.sawMore(now, last));
+    const now = figureTexts.changes.hours(seen, period.id, share(seen, coverage.sensor_hours_expected));
+    const last = figureTexts.changes.hours(then, before.id, share(then, coverage.sensor_hours_expected_before));
+    found.push(seen < then ? figureTexts.changes.sawLess(now, last) : figureTexts.changes.sawMore(now, last));
   }
   return found;
 }

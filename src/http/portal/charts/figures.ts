@@ -6,12 +6,12 @@
  */
 import { leastSources } from "../../../feed/summary-sql.ts";
 import type { Figure, Summary } from "../../../publication/summary.ts";
+import { figureTexts } from "../texts/figures.ts";
 import type { PageFigure, RowsChart } from "./chart.ts";
 import { daysFigure } from "./days-figure.ts";
 import { caution, comparedColumns, finding, headOf, noted, rankChart } from "./ranks.ts";
 import { sourceFigures } from "./source-figures.ts";
 import { tableOf } from "./table.ts";
-import { texts } from "./texts.ts";
 import { defanged, languageName, roomyNumber, sentenceCase, shown } from "./words.ts";
 
 type Domain = Summary["target_domains"][number];
@@ -32,15 +32,17 @@ export function summaryFigures(summary: Summary): PageFigure[] {
 /** The totals, which have no unit in common: a table alone. */
 function totalsFigure(summary: Summary): PageFigure {
   const { totals, crossing } = summary;
-  const { rows } = texts.totals;
+  const { rows } = figureTexts.totals;
   type Total = Figure & { readonly name: string; readonly label: string };
   const total = (name: keyof typeof rows, figure: Figure): Total => ({ name, label: rows[name], ...figure });
   const { captures, recipients, connections, sources, asns, economies } = totals;
   return {
     id: "totals",
-    title: texts.totals.title,
+    title: figureTexts.totals.title,
     finding:
-      captures.now === 0 ? texts.totals.nothing : texts.totals.finding(captures.now, recipients.now, sources.now),
+      captures.now === 0
+        ? figureTexts.totals.nothing
+        : figureTexts.totals.finding(captures.now, recipients.now, sources.now),
     ...noted([], ...caution(summary)),
     table: tableOf(
       [
@@ -54,35 +56,35 @@ function totalsFigure(summary: Summary): PageFigure {
         total("crossing_differing", crossing.differing),
       ],
       [
-        { name: "figure", label: texts.totals.figure, value: ({ name }) => name, text: ({ label }) => label },
+        { name: "figure", label: figureTexts.totals.figure, value: ({ name }) => name, text: ({ label }) => label },
         ...comparedColumns<Total>(summary),
       ],
     ),
   };
 }
 
-const serviceName = (service: string) => texts.services.names.get(service) ?? shown(service);
+const serviceName = (service: string) => figureTexts.services.names.get(service) ?? shown(service);
 
 function servicesFigure(summary: Summary): PageFigure {
   const { services } = summary;
   type Service = (typeof services)[number];
-  const label = ({ service, abused_port }: Service) => texts.services.of(serviceName(service), abused_port);
+  const label = ({ service, abused_port }: Service) => figureTexts.services.of(serviceName(service), abused_port);
   return {
     id: "services",
-    title: texts.services.title,
+    title: figureTexts.services.title,
     finding: finding(summary, services, label),
     ...noted(services, ...caution(summary)),
     ...(services.length === 0 ? {} : { chart: rankChart(summary, services, label) }),
     table: tableOf(services, [
       {
         name: "service",
-        label: texts.services.service,
+        label: figureTexts.services.service,
         value: ({ service }) => service,
         text: ({ service }) => serviceName(service),
       },
       {
         name: "abused_port",
-        label: texts.services.port,
+        label: figureTexts.services.port,
         value: (row) => row.abused_port,
         text: (row) => String(row.abused_port),
       },
@@ -94,23 +96,28 @@ function servicesFigure(summary: Summary): PageFigure {
 function requestsFigure(summary: Summary): PageFigure {
   const { requests } = summary;
   type Asked = (typeof requests)[number];
-  const label = ({ request_type, result }: Asked) => texts.requests.of(shown(request_type), shown(result));
+  const label = ({ request_type, result }: Asked) => figureTexts.requests.of(shown(request_type), shown(result));
   const total = requests.reduce((sum, { now }) => sum + now, 0);
   const first = requests.find(({ now }) => now > 0);
   return {
     id: "requests",
-    title: texts.requests.title,
-    finding: first ? texts.requests.finding(total, first.now, label(first)) : texts.nothing,
+    title: figureTexts.requests.title,
+    finding: first ? figureTexts.requests.finding(total, first.now, label(first)) : figureTexts.nothing,
     ...noted(requests, ...caution(summary)),
-    ...(requests.length === 0 ? {} : { chart: rankChart(summary, requests, label, texts.requests.requests) }),
+    ...(requests.length === 0 ? {} : { chart: rankChart(summary, requests, label, figureTexts.requests.requests) }),
     table: tableOf(requests, [
       {
         name: "request_type",
-        label: texts.requests.request,
+        label: figureTexts.requests.request,
         value: (row) => row.request_type,
         text: (row) => shown(row.request_type),
       },
-      { name: "result", label: texts.requests.answer, value: ({ result }) => result, text: (row) => shown(row.result) },
+      {
+        name: "result",
+        label: figureTexts.requests.answer,
+        value: ({ result }) => result,
+        text: (row) => shown(row.result),
+      },
       ...comparedColumns<Asked>(summary),
     ]),
   };
@@ -118,19 +125,19 @@ function requestsFigure(summary: Summary): PageFigure {
 
 function domainsFigure({ target_domains: domains }: Summary): PageFigure {
   const [first] = domains;
-  const { messages, recipients, sources } = texts.columns;
+  const { messages, recipients, sources } = figureTexts.columns;
   return {
     id: "target-domains",
-    title: texts.domains.title,
+    title: figureTexts.domains.title,
     finding: first
-      ? texts.domains.finding(defanged(first.domain), first.captures, first.sources)
-      : texts.domains.none(leastSources),
+      ? figureTexts.domains.finding(defanged(first.domain), first.captures, first.sources)
+      : figureTexts.domains.none(leastSources),
     ...noted(domains),
     ...(domains.length === 0 ? {} : { chart: domainsChart(domains) }),
     table: tableOf(domains, [
       {
         name: "domain",
-        label: texts.domains.domain,
+        label: figureTexts.domains.domain,
         value: ({ domain }) => domain,
         text: ({ domain }) => defanged(domain),
       },
@@ -144,7 +151,7 @@ function domainsFigure({ target_domains: domains }: Summary): PageFigure {
 const domainsChart = (domains: readonly Domain[]): RowsChart => ({
   kind: "rows",
   legend: [],
-  heads: [texts.domains.addresses, texts.columns.messages],
+  heads: [figureTexts.domains.addresses, figureTexts.columns.messages],
   rows: headOf(domains).map(({ domain, captures, sources }) => ({
     label: defanged(domain),
     bars: [{ tone: "now", from: 0, to: captures }],
@@ -158,13 +165,18 @@ function languagesFigure(summary: Summary): PageFigure {
   const name = ({ language }: Language) => sentenceCase(languageName(language));
   return {
     id: "languages",
-    title: texts.languages.title,
+    title: figureTexts.languages.title,
     finding: finding(summary, languages, name),
     ...noted(languages, ...caution(summary)),
     ...(languages.length === 0 ? {} : { chart: rankChart(summary, languages, name) }),
     table: tableOf(languages, [
-      { name: "language", label: texts.columns.code, value: (row) => row.language, text: (row) => shown(row.language) },
-      { name: "language_name", label: texts.languages.language, value: name },
+      {
+        name: "language",
+        label: figureTexts.columns.code,
+        value: (row) => row.language,
+        text: (row) => shown(row.language),
+      },
+      { name: "language_name", label: figureTexts.languages.language, value: name },
       ...comparedColumns<Language>(summary),
     ]),
   };

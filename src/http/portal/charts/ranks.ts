@@ -1,9 +1,9 @@
 /** What figures of ranks share: bars with the period before across them, columns of the table, sentences on the first. Pure. */
 import type { Summary } from "../../../publication/summary.ts";
+import { figureTexts } from "../texts/figures.ts";
 import type { ChartRow, RowsChart, Tone } from "./chart.ts";
 import { comparable, seenBefore } from "./comparability.ts";
 import type { Column } from "./table.ts";
-import { texts } from "./texts.ts";
 import { type Compared, change, roomyNumber, share } from "./words.ts";
 
 /** Rows that are drawn; the table has them all. */
@@ -13,13 +13,13 @@ export const headOf = <Row>(rows: readonly Row[]): readonly Row[] => rows.slice(
 
 /** Notes of a figure, the last one on rows that the chart leaves out; nothing where there are none. */
 export function noted(rows: readonly unknown[], ...notes: readonly string[]): { readonly note?: string } {
-  const all = rows.length > drawnRows ? [...notes, texts.drawn(drawnRows, rows.length)] : notes;
+  const all = rows.length > drawnRows ? [...notes, figureTexts.drawn(drawnRows, rows.length)] : notes;
   return all.length === 0 ? {} : { note: all.join(" ") };
 }
 
 /** That a figure's comparison doesn't hold, where it doesn't. */
 export const caution = (summary: Summary): readonly string[] =>
-  seenBefore(summary) === null || comparable(summary) ? [] : [texts.caution];
+  seenBefore(summary) === null || comparable(summary) ? [] : [figureTexts.caution];
 
 const toneOfChange = ({ now, before }: Compared): Tone => (now > before ? "up" : now < before ? "down" : "quiet");
 
@@ -28,7 +28,7 @@ export function rankChart<Row extends Compared>(
   summary: Summary,
   rows: readonly Row[],
   label: (row: Row) => string,
-  unit: string = texts.columns.messages,
+  unit: string = figureTexts.columns.messages,
 ): RowsChart {
   const { period } = summary;
   const before = seenBefore(summary);
@@ -42,7 +42,7 @@ export function rankChart<Row extends Compared>(
             { tone: "now", text: period.id, as: "bar" },
             { tone: "before", text: before.id, as: "tick" },
           ],
-    heads: before === null ? [unit] : [unit, texts.columns.change],
+    heads: before === null ? [unit] : [unit, figureTexts.columns.change],
     rows: headOf(rows).map((row): ChartRow => {
       const bar = { label: label(row), bars: [{ tone: "now" as const, from: 0, to: row.now }] };
       const count = { text: roomyNumber(row.now) };
@@ -58,15 +58,20 @@ export function comparedColumns<Row extends Compared>(summary: Summary): Column<
   const { period } = summary;
   const before = seenBefore(summary);
   // The CSV has the summary's members whatever they are; on the page, a period of which nothing is known is no 0.
-  const uncovered = before === null ? { text: () => texts.none } : {};
+  const uncovered = before === null ? { text: () => figureTexts.none } : {};
   return [
     { name: "now", label: period.id, value: (row) => row.now },
-    { name: "before", label: summary.before?.id ?? texts.columns.before, value: (row) => row.before, ...uncovered },
+    {
+      name: "before",
+      label: summary.before?.id ?? figureTexts.columns.before,
+      value: (row) => row.before,
+      ...uncovered,
+    },
     {
       name: "change_percent",
-      label: texts.columns.change,
+      label: figureTexts.columns.change,
       value: (row) => row.change_percent,
-      text: (row) => (before === null ? texts.none : change(row)),
+      text: (row) => (before === null ? figureTexts.none : change(row)),
     },
   ];
 }
@@ -74,9 +79,9 @@ export function comparedColumns<Row extends Compared>(summary: Summary): Column<
 function against(summary: Summary, { now, change_percent: percent }: Compared): string {
   const { before } = summary;
   if (before === null || !comparable(summary)) return "";
-  if (percent === null) return now > 0 ? texts.leads.new(before.id) : "";
-  if (percent === 0) return texts.leads.same(before.id);
-  return percent > 0 ? texts.leads.up(percent, before.id) : texts.leads.down(-percent, before.id);
+  if (percent === null) return now > 0 ? figureTexts.leads.new(before.id) : "";
+  if (percent === 0) return figureTexts.leads.same(before.id);
+  return percent > 0 ? figureTexts.leads.up(percent, before.id) : figureTexts.leads.down(-percent, before.id);
 }
 
 /** What the first row that was seen in this period says, of all messages; `name` as it stands in a sentence. */
@@ -86,7 +91,7 @@ export function finding<Row extends Compared>(
   name: (row: Row) => string,
 ): string {
   const first = rows.find(({ now }) => now > 0);
-  if (first === undefined) return summary.totals.captures.now === 0 ? texts.nothing : texts.unknown;
+  if (first === undefined) return summary.totals.captures.now === 0 ? figureTexts.nothing : figureTexts.unknown;
   const part = share(first.now, summary.totals.captures.now);
-  return texts.leads.of(name(first), part, first.now, against(summary, first));
+  return figureTexts.leads.of(name(first), part, first.now, against(summary, first));
 }

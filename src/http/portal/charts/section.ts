@@ -7,19 +7,11 @@
 import { setImmediate } from "node:timers/promises";
 import { html, raw } from "hono/html";
 import type { Html } from "../layout.ts";
+import { figureTexts } from "../texts/figures.ts";
 import type { PageFigure } from "./chart.ts";
 import { drawn } from "./draw.ts";
 import type { SheetSize } from "./sheet.ts";
 import type { FigureTable } from "./table.ts";
-import { texts } from "./texts.ts";
-
-/** What stands with every figure of a page. */
-export interface FigureFrame {
-  /** Below each chart, so that it keeps its label wherever it goes. */
-  readonly foot: string;
-  /** Where a figure's CSV is. */
-  readonly csvOf: (id: string) => string;
-}
 
 /** A chart on both sheets; nothing where a figure has none. */
 export type DrawnFigure = PageFigure & { readonly svg?: Readonly<Record<SheetSize, string>> };
@@ -35,6 +27,9 @@ export async function drawFigures(figures: readonly PageFigure[], foot: string):
   return finished;
 }
 
+/** Whom the names of systems and economies come from: the terms of DB-IP's table ask for the link. @see NOTICE */
+export const attribution: Html = html`<p class="quiet">${figureTexts.tablesOf} <a href="https://db-ip.com/">DB-IP</a>, ${figureTexts.tablesUnder}</p>`;
+
 /** A section of one figure. */
 export function figureSection(figure: DrawnFigure, csv: string): Html {
   const { id, title, finding, note, svg, table } = figure;
@@ -43,8 +38,8 @@ export function figureSection(figure: DrawnFigure, csv: string): Html {
 <p>${title}</p>
 ${svg ? raw(svg.wide + svg.narrow) : ""}
 ${note === undefined ? "" : html`<p class="note">${note}</p>`}
-${svg ? html`<details><summary>${texts.table}</summary>${tableSection(table, title)}</details>` : tableSection(table, title)}
-<p class="csv"><a href="${csv}" download aria-label="${texts.csvOf(title)}">${texts.csv}</a></p>
+${svg ? html`<details><summary>${figureTexts.table}</summary>${tableSection(table, title)}</details>` : tableSection(table, title)}
+<p class="csv"><a href="${csv}" download aria-label="${figureTexts.csvOf(title)}">${figureTexts.csv}</a></p>
 </section>
 `;
 }

@@ -9,6 +9,7 @@ import { type Tone, tones } from "./chart.ts";
 
 /** A wide sheet for screens and paper, and a narrow one for telephones: type has the same size on both. */
 export const sheetSizes = ["wide", "narrow"] as const;
+/** One of them. */
 export type SheetSize = (typeof sheetSizes)[number];
 
 /** In px. */
@@ -16,6 +17,7 @@ export const sheetWidth: Readonly<Record<SheetSize, number>> = { wide: 680, narr
 
 /** Sizes of type, in px. */
 export const typeSize = 13;
+/** Of feet and of what stands beside an axis, in px. */
 export const smallType = 12;
 
 /** Height of the line that says under which label the chart may be passed on. */
@@ -36,13 +38,14 @@ export const chartColours: Readonly<Record<Tone, readonly [light: string, dark: 
 };
 
 /** Tone → colour. */
-export const toneScale: Scale = {
+const toneScale: Scale = {
   name: "tone",
   type: "ordinal",
   domain: [...tones],
   range: tones.map((tone) => `var(--chart-${tone}, ${chartColours[tone][0]})`),
 };
 
+/** Encodings of Vega: a mark's own tone, one tone for all, a member of the row, a value. */
 export const inTone = { scale: "tone", field: "tone" };
 export const toneOf = (tone: Tone) => ({ scale: "tone", value: tone });
 export const field = (name: string) => ({ field: name });

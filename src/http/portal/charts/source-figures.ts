@@ -1,15 +1,17 @@
 /** Where messages came from: autonomous systems, their source addresses, economies, and the ranks of single sources. Pure. */
 import type { Summary } from "../../../publication/summary.ts";
+import { figureTexts } from "../texts/figures.ts";
+import { number } from "../texts/language.ts";
 import type { ChartRow, PageFigure, RowsChart } from "./chart.ts";
 import { seenBefore } from "./comparability.ts";
 import { caution, comparedColumns, finding, headOf, noted, rankChart } from "./ranks.ts";
 import { type Column, tableOf } from "./table.ts";
-import { texts } from "./texts.ts";
-import { economyName, number, roomyNumber, share, shown, systemInSentence } from "./words.ts";
+import { economyName, roomyNumber, share, shown, systemInSentence } from "./words.ts";
 
 type System = Summary["source_asns"][number];
 type Source = Summary["top_sources"][number];
 
+/** Figures on where messages came from: systems, turnover of addresses, economies, those that sent most; in that order. */
 export function sourceFigures(summary: Summary): PageFigure[] {
   return [systemsFigure(summary), turnoverFigure(summary), economiesFigure(summary), ranksFigure(summary)];
 }
@@ -17,20 +19,20 @@ export function sourceFigures(summary: Summary): PageFigure[] {
 /** The economy of a network: its code in the CSV, its name on the page. */
 const economyColumn: Column<{ readonly economy: string }> = {
   name: "economy",
-  label: texts.columns.economy,
+  label: figureTexts.columns.economy,
   value: ({ economy }) => economy,
   text: ({ economy }) => economyName(economy),
 };
 
 const nameColumn: Column<{ readonly as_name: string }> = {
   name: "as_name",
-  label: texts.columns.name,
+  label: figureTexts.columns.name,
   value: ({ as_name }) => as_name,
   text: ({ as_name }) => shown(as_name),
 };
 
 const systemColumns: readonly Column<System>[] = [
-  { name: "asn", label: texts.systems.as, value: ({ asn }) => asn, text: ({ asn }) => `AS${asn}` },
+  { name: "asn", label: figureTexts.systems.as, value: ({ asn }) => asn, text: ({ asn }) => `AS${asn}` },
   nameColumn,
   economyColumn,
 ];
@@ -41,7 +43,7 @@ function systemsFigure(summary: Summary): PageFigure {
   const { source_asns: systems } = summary;
   return {
     id: "source-asns",
-    title: texts.systems.title,
+    title: figureTexts.systems.title,
     finding: finding(summary, systems, ({ asn, as_name }) => systemInSentence(asn, as_name)),
     ...noted(systems, ...caution(summary)),
     ...(systems.length === 0 ? {} : { chart: rankChart(summary, systems, systemLabel) }),
@@ -53,24 +55,24 @@ function systemsFigure(summary: Summary): PageFigure {
 function turnoverFigure(summary: Summary): PageFigure {
   const { source_asns: systems } = summary;
   const before = seenBefore(summary);
-  const uncovered = before === null ? { text: () => texts.none } : {};
+  const uncovered = before === null ? { text: () => figureTexts.none } : {};
   return {
     id: "source-turnover",
-    title: texts.turnover.title,
+    title: figureTexts.turnover.title,
     finding: turnoverFinding(summary),
     ...noted(systems, ...caution(summary)),
     ...(systems.length === 0 ? {} : { chart: turnoverChart(summary) }),
     table: tableOf(systems, [
       ...systemColumns,
-      { name: "sources", label: texts.columns.sources, value: (system) => system.sources },
+      { name: "sources", label: figureTexts.columns.sources, value: (system) => system.sources },
       {
         name: "persistent_sources",
-        label: texts.turnover.stayed,
+        label: figureTexts.turnover.stayed,
         value: (system) => system.persistent_sources,
         ...uncovered,
       },
-      { name: "new_sources", label: texts.turnover.fresh, value: (system) => system.new_sources, ...uncovered },
-      { name: "gone_sources", label: texts.turnover.gone, value: (system) => system.gone_sources, ...uncovered },
+      { name: "new_sources", label: figureTexts.turnover.fresh, value: (system) => system.new_sources, ...uncovered },
+      { name: "gone_sources", label: figureTexts.turnover.gone, value: (system) => system.gone_sources, ...uncovered },
     ]),
   };
 }
@@ -78,21 +80,21 @@ function turnoverFigure(summary: Summary): PageFigure {
 function turnoverFinding(summary: Summary): string {
   const { source_asns: systems, totals } = summary;
   const before = seenBefore(summary);
-  if (systems.length === 0) return totals.captures.now === 0 ? texts.nothing : texts.unknown;
+  if (systems.length === 0) return totals.captures.now === 0 ? figureTexts.nothing : figureTexts.unknown;
   const total = (member: "sources" | "new_sources" | "persistent_sources" | "gone_sources") =>
     systems.reduce((sum, system) => sum + system[member], 0);
-  if (before === null) return texts.turnover.alone(total("sources"));
+  if (before === null) return figureTexts.turnover.alone(total("sources"));
   const [fresh, stayed, gone] = [total("new_sources"), total("persistent_sources"), total("gone_sources")];
-  if (total("sources") === 0) return texts.turnover.allGone(gone, before.id);
-  return texts.turnover.finding(total("sources"), fresh, stayed, gone, before.id);
+  if (total("sources") === 0) return figureTexts.turnover.allGone(gone, before.id);
+  return figureTexts.turnover.finding(total("sources"), fresh, stayed, gone, before.id);
 }
 
 function turnoverChart(summary: Summary): RowsChart {
   const rows = headOf(summary.source_asns);
   if (seenBefore(summary) === null) {
-    return { kind: "rows", legend: [], heads: [texts.turnover.addresses], rows: rows.map(sourcesRow) };
+    return { kind: "rows", legend: [], heads: [figureTexts.turnover.addresses], rows: rows.map(sourcesRow) };
   }
-  const { gone, stayed, fresh } = texts.turnover;
+  const { gone, stayed, fresh } = figureTexts.turnover;
   return {
     kind: "rows",
     legend: [
@@ -132,44 +134,51 @@ function economiesFigure(summary: Summary): PageFigure {
   const name = ({ economy }: Economy) => economyName(economy);
   return {
     id: "source-economies",
-    title: texts.economies.title,
+    title: figureTexts.economies.title,
     finding: finding(summary, economies, name),
     ...noted(economies, ...caution(summary)),
     ...(economies.length === 0 ? {} : { chart: rankChart(summary, economies, name) }),
     table: tableOf(economies, [
-      { name: "economy", label: texts.columns.code, value: (row) => row.economy, text: (row) => shown(row.economy) },
-      { name: "economy_name", label: texts.columns.economy, value: name },
+      {
+        name: "economy",
+        label: figureTexts.columns.code,
+        value: (row) => row.economy,
+        text: (row) => shown(row.economy),
+      },
+      { name: "economy_name", label: figureTexts.columns.economy, value: name },
       ...comparedColumns<Economy>(summary),
     ]),
   };
 }
 
 const sourceLabel = ({ rank, asn, as_name }: Source) =>
-  `${rank}. ${asn === null ? texts.systems.unknown : `AS${asn} ${shown(as_name)}`}`.trimEnd();
+  `${rank}. ${asn === null ? figureTexts.systems.unknown : `AS${asn} ${shown(as_name)}`}`.trimEnd();
 
 function ranksFigure({ top_sources: sources, totals }: Summary): PageFigure {
   const sum = sources.reduce((total, { captures }) => total + captures, 0);
-  const { messages, recipients } = texts.columns;
+  const { messages, recipients } = figureTexts.columns;
   return {
     id: "top-sources",
-    title: texts.sources.title,
+    title: figureTexts.sources.title,
     finding:
-      sources.length === 0 ? texts.nothing : texts.sources.finding(sources.length, share(sum, totals.captures.now)),
-    ...noted(sources, texts.sources.note),
+      sources.length === 0
+        ? figureTexts.nothing
+        : figureTexts.sources.finding(sources.length, share(sum, totals.captures.now)),
+    ...noted(sources, figureTexts.sources.note),
     ...(sources.length === 0 ? {} : { chart: ranksChart(sources) }),
     table: tableOf(sources, [
-      { name: "rank", label: texts.sources.rank, value: ({ rank }) => rank },
+      { name: "rank", label: figureTexts.sources.rank, value: ({ rank }) => rank },
       {
         name: "asn",
-        label: texts.systems.as,
+        label: figureTexts.systems.as,
         value: ({ asn }) => asn,
-        text: ({ asn }) => (asn === null ? texts.systems.unknown : `AS${asn}`),
+        text: ({ asn }) => (asn === null ? figureTexts.systems.unknown : `AS${asn}`),
       },
       nameColumn,
       economyColumn,
       { name: "captures", label: messages, value: ({ captures }) => captures },
       { name: "recipients", label: recipients, value: (row) => row.recipients },
-      { name: "days", label: texts.sources.days, value: ({ days }) => days },
+      { name: "days", label: figureTexts.sources.days, value: ({ days }) => days },
     ]),
   };
 }
@@ -177,7 +186,7 @@ function ranksFigure({ top_sources: sources, totals }: Summary): PageFigure {
 const ranksChart = (sources: readonly Source[]): RowsChart => ({
   kind: "rows",
   legend: [],
-  heads: [texts.sources.days, texts.columns.messages],
+  heads: [figureTexts.sources.days, figureTexts.columns.messages],
   rows: headOf(sources).map((source) => ({
     label: sourceLabel(source),
     bars: [{ tone: "now", from: 0, to: source.captures }],

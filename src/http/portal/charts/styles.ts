@@ -22,5 +22,9 @@ export const figureStyles = `
 .figure .scroll{overflow-x:auto}
 .figure nav,.figure summary{color:var(--chart-quiet)}
 .changes li{margin:.35rem 0;overflow-wrap:anywhere}
+@media screen and (min-width:${2 * sheetWidth.wide}px){
+body:has(.figures){max-width:${2 * sheetWidth.wide + 80}px}
+.figures{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:0 3rem;align-items:start}
+}
 @media screen and (max-width:44rem){.chart-wide{display:none}.chart-narrow{display:block}}
 `;

@@ -5,7 +5,7 @@
  * @see RFC 4180; `publication/csv-cells.ts` for what a spreadsheet could take for a formula
  */
 import { FinishedTexts, headerLine } from "../../../publication/csv-cells.ts";
-import { number } from "./words.ts";
+import { number } from "../texts/language.ts";
 
 export type CellValue = string | number | null;
 

@@ -3,11 +3,12 @@
  * that isn't withdrawn. What wasn't seen whole is drawn hollow and takes no part in the comparison. Pure.
  */
 import type { Summary } from "../../../publication/summary.ts";
+import { figureTexts } from "../texts/figures.ts";
+import { number } from "../texts/language.ts";
 import type { ColumnsChart, PageFigure } from "./chart.ts";
 import { capturesPerSensorHour, coveragePercent, seenWhole } from "./comparability.ts";
 import { type CellValue, type Column, tableOf } from "./table.ts";
-import { texts } from "./texts.ts";
-import { dayName, number, rate as rateText } from "./words.ts";
+import { dayName, rate as rateText } from "./words.ts";
 
 /** One period of a trend: its summary, or why there is none. */
 export type TrendPeriod = { readonly id: string } & (
@@ -44,9 +45,9 @@ export function trendFigure(periods: readonly TrendPeriod[]): PageFigure | undef
   });
   return {
     id: "trend",
-    title: texts.trend.title,
+    title: figureTexts.trend.title,
     finding: findingOf(periods, newest),
-    note: hasOther ? `${texts.trend.note} ${texts.trend.different}` : texts.trend.note,
+    note: hasOther ? `${figureTexts.trend.note} ${figureTexts.trend.different}` : figureTexts.trend.note,
     ...(periods.length > 1 ? { chart: chartOf(periods, newest) } : {}),
     table: tableOf(periods, columnsOf(newest)),
   };
@@ -54,22 +55,22 @@ export function trendFigure(periods: readonly TrendPeriod[]): PageFigure | undef
 
 /** The newest period against the average of those before it, by messages per sensor hour. */
 function findingOf(periods: readonly TrendPeriod[], newest: Summary): string {
-  if (stateOf(newest, newest) !== "whole") return texts.trend.unseen(newest.period.id);
+  if (stateOf(newest, newest) !== "whole") return figureTexts.trend.unseen(newest.period.id);
   const rates = periods
     .map(summaryOf)
     .filter((summary) => summary !== undefined && summary !== newest && stateOf(summary, newest) === "whole")
     .map((summary) => summary && capturesPerSensorHour(summary))
     .filter((rate) => typeof rate === "number");
   const rate = capturesPerSensorHour(newest);
-  if (rate === null || rates.length === 0) return texts.trend.single(newest.period.id);
+  if (rate === null || rates.length === 0) return figureTexts.trend.single(newest.period.id);
   const average = rates.reduce((sum, value) => sum + value, 0) / rates.length;
   const percent = average === 0 ? 0 : Math.round((rate / average - 1) * 100);
   const { id } = newest.period;
-  if (average === 0 && rate > 0) return texts.trend.risen(id, rate, rates.length);
-  if (Math.abs(percent) <= noise) return texts.trend.same(id, rate, rates.length);
+  if (average === 0 && rate > 0) return figureTexts.trend.risen(id, rate, rates.length);
+  if (Math.abs(percent) <= noise) return figureTexts.trend.same(id, rate, rates.length);
   return percent < 0
-    ? texts.trend.cleaner(id, rate, -percent, rates.length)
-    : texts.trend.dirtier(id, rate, percent, rates.length);
+    ? figureTexts.trend.cleaner(id, rate, -percent, rates.length)
+    : figureTexts.trend.dirtier(id, rate, percent, rates.length);
 }
 
 /** `W46`, and its year where it isn't that of the period before it; `9 Nov`; `13:00`. */
@@ -90,24 +91,26 @@ function chartOf(periods: readonly TrendPeriod[], newest: Summary): ColumnsChart
     kind: "columns",
     columns: periods.map((period, index) => {
       const label = labelOf(period.id, periods[index - 1]?.id);
-      if ("missing" in period) return { label, gap: texts.trend.gap[period.missing] };
+      if ("missing" in period) return { label, gap: figureTexts.trend.gap[period.missing] };
       return { label, partial: stateOf(period.summary, newest) !== "whole" };
     }),
     panels: [
-      { title: texts.trend.messages, values: values(({ totals }) => totals.captures.now) },
-      { title: texts.trend.sources, values: values(({ totals }) => totals.sources.now) },
-      { title: texts.trend.systems, values: values(({ totals }) => totals.asns.now) },
+      { title: figureTexts.trend.messages, values: values(({ totals }) => totals.captures.now) },
+      { title: figureTexts.trend.sources, values: values(({ totals }) => totals.sources.now) },
+      { title: figureTexts.trend.systems, values: values(({ totals }) => totals.asns.now) },
     ],
     lines: [
       {
-        title: texts.trend.coverage,
-        texts: summaries.map((summary) => quiet(summary === undefined ? texts.none : number(coveragePercent(summary)))),
+        title: figureTexts.trend.coverage,
+        texts: summaries.map((summary) =>
+          quiet(summary === undefined ? figureTexts.none : number(coveragePercent(summary))),
+        ),
       },
       {
-        title: texts.trend.rate,
+        title: figureTexts.trend.rate,
         texts: summaries.map((summary) => {
           const rate = summary === undefined ? null : capturesPerSensorHour(summary);
-          return rate === null ? quiet(texts.none) : { text: rateText(rate) };
+          return rate === null ? quiet(figureTexts.none) : { text: rateText(rate) };
         }),
       },
     ],
@@ -124,7 +127,7 @@ function columnsOf(newest: Summary): Column<TrendPeriod>[] {
       return summary === undefined ? null : value(summary);
     },
   });
-  const { trend, columns } = texts;
+  const { trend, columns } = figureTexts;
   return [
     { name: "period", label: trend.period, value: ({ id }) => id },
     column("captures", columns.messages, ({ totals }) => totals.captures.now),

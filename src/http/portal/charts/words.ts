@@ -5,7 +5,7 @@
  * @see UAX #9 (bidirectional text), UAX #11 (wide characters)
  */
 import { plain } from "../../../log.ts";
-import { language } from "../texts.ts";
+import { language, number } from "../texts/language.ts";
 
 /** Combining marks on one letter: more would be stacked over the lines above and below. */
 const stackedMarks = /(\p{M}{2})\p{M}+/gu;
@@ -72,12 +72,8 @@ export function fitted(text: string, width: number, size: number): string {
   return `${kept.join("").trimEnd()}…`;
 }
 
-const grouped = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
 const compact = new Intl.NumberFormat(language, { notation: "compact", maximumSignificantDigits: 3 });
 const shortest = new Intl.NumberFormat(language, { notation: "compact", maximumSignificantDigits: 2 });
-
-/** `48,211` */
-export const number = (value: number): string => grouped.format(value);
 
 /** `48,211`, and `12.3M` where that is longer than nine characters. */
 export const roomyNumber = (value: number): string =>
@@ -93,10 +89,6 @@ export const shortestNumber = (value: number): string =>
 
 /** `3.5`, `3,504`: a rate, with a decimal where it is small. */
 export const rate = (value: number): string => number(value < 100 ? value : Math.round(value));
-
-/** `1 message`, `12 messages` */
-export const counted = (value: number, one: string, many = `${one}s`): string =>
-  `${number(value)} ${value === 1 ? one : many}`;
 
 /** A part of a whole in whole percent, cut off so that only the whole is 100; 0 of nothing. */
 export const percentOf = (part: number, whole: number): number => (whole === 0 ? 0 : Math.floor((part * 100) / whole));

@@ -37,6 +37,7 @@ interface Kept<T> {
   readonly value: Promise<T>;
 }
 
+/** What was read of the store for the page, each for its own few seconds. */
 export class Board {
   readonly #world: HttpWorld;
   #standing: Kept<Standing> | undefined;

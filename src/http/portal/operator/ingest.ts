@@ -12,6 +12,7 @@ const words = texts.site;
 /** A sensor that sends a file each hour is late by then, in milliseconds. */
 const quietMs = 3 * 3_600_000;
 
+/** The section on ingest, as the newest health object says it; `now` in milliseconds. */
 export function ingestSection(health: Health | undefined, now: number): Html {
   if (health === undefined) return html``;
   const { ingest, tables } = health;

@@ -8,8 +8,9 @@ import { healthEveryMs, healthRestMs } from "../../../delivery/watch/health.ts";
 import type { LogFacts } from "../../../delivery/watch/status.ts";
 import { secondsInstant } from "../../../feed/period.ts";
 import type { Html, Page } from "../layout.ts";
+import { number } from "../texts/language.ts";
 import { texts } from "../texts.ts";
-import { badgeOf, bareInstantOf, countText, instantOf, others, spanText, tableOf, termsOf, wordOf } from "../words.ts";
+import { badgeOf, bareInstantOf, instantOf, others, spanText, tableOf, termsOf, wordOf } from "../words.ts";
 import type { Board, Standing } from "./board.ts";
 import { ingestSection } from "./ingest.ts";
 import { expiring, type FeedRow, isWrong, type PartnerRow } from "./rows.ts";
@@ -70,11 +71,11 @@ function overview({ partners, requests }: Standing): Html {
   return termsOf([
     [
       words.partners,
-      `${countText(partners.length)}, ${words.inForce(partners.filter((row) => row.agreement === "in-force").length)}`,
+      `${number(partners.length)}, ${words.inForce(partners.filter((row) => row.agreement === "in-force").length)}`,
     ],
     [
       words.feeds,
-      html`${countText(feeds.length)} ${wrong === 0 ? badgeOf("good", words.allWell) : badgeOf("bad", words.wrongCount(wrong))}`,
+      html`${number(feeds.length)} ${wrong === 0 ? badgeOf("good", words.allWell) : badgeOf("bad", words.wrongCount(wrong))}`,
     ],
     [words.requests, waiting === 0 ? words.noRequests : badgeOf("note", words.waiting(waiting))],
   ]);
