@@ -50,6 +50,7 @@ AMBER+STRICT stays in your organisation; AMBER may go to constituents, as far as
 function places(facts: KitFacts): string {
   const { url, partner, bucket } = facts;
   const rows = [
+    ["the portal: feeds, figures and receipts, for people; sign in with your key file", code(`${url}/portal`)],
     ["the service; its API for people", `${code(url)}; ${code(`${url}/reference`)}`],
     ["what is new", code(`${url}/v1/feeds`)],
     ...asCsv(partner).map(({ feed }) => [`newest CSV of ${code(feed.id)}`, code(csvUrl(facts, feed.id))]),

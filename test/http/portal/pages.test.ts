@@ -45,6 +45,7 @@ test("a publication's page says what its manifest says, and hands out its files 
     const file = await askPortal(served, path, cookie);
     assert.equal(sha256(file.bytes), artifact.sha256);
     assert.match(file.headers.get("content-disposition") ?? "", /^attachment/);
+    assert.equal(file.headers.get("cache-control"), "no-store", "a browser keeps nothing after signing out");
     const stored = await served.store.under(feedPrefix("twcert", "spam-sources")).get(artifactKey(artifact));
     assert.ok(stored && file.bytes.equals(stored));
   }

@@ -21,8 +21,8 @@ const pageQuery = z.object({
   files: whole(0, 99_999).default(0),
 });
 
-/** What comes with a page for who is in: files change never, what is said of them does. */
-const fileCache = { "Cache-Control": "private, no-cache" };
+/** A browser on a desk that others use keeps nothing of it, once who took it has signed out. */
+const fileCache = { "Cache-Control": "no-store" };
 
 /** Adds the routes to the portal; whoever comes to them is signed in. */
 export function partnerRoutes(portal: Hono<HttpEnv>, world: HttpWorld): void {
