@@ -9,6 +9,7 @@ import { isError, SpampotsError } from "../errors.ts";
 import { dayId, periodAt } from "../feed/period.ts";
 import { clearSpool, ingestFile } from "../ingest.ts";
 import { dayMs } from "../model.ts";
+import { linkTo } from "../partner/auth/proof.ts";
 import { newTokenKey, openTokenKeys } from "../partner/auth/token-keys.ts";
 import { mint, mintPartnerToken } from "../partner/auth/tokens.ts";
 import { jwks } from "../publication/jwk.ts";
@@ -221,7 +222,7 @@ async function served(world: CliWorld, clock: () => number): Promise<void> {
   const file = join(settings.data, `${guest}.token`);
   await writeFile(file, `${await mintPartnerToken(serving, signer, given)}\n`, { mode: 0o600 });
   const claims = { sub: guest, jti: randomUUID() };
-  const link = `${serving.url}/portal/sign-in?link=${await mint(serving, signer, "spampots-sign-in+jwt", claims, given)}`;
+  const link = linkTo(serving.url, "signIn", await mint(serving, signer, "spampots-sign-in+jwt", claims, given));
   const header = `-H "Authorization: Bearer $(cat ${near(file)})"`;
   if (world.json) sayJson({ url: serving.url, token: file, link });
   else

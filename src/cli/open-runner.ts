@@ -3,7 +3,6 @@ import { createHash } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Registry } from "prom-client";
-import { parseSensors } from "../capture/sensors.ts";
 import { Deliveries } from "../delivery/push/deliver.ts";
 import { checkTick, Runner } from "../delivery/runner.ts";
 import type { Tell } from "../delivery/watch/alert-book.ts";
@@ -72,7 +71,7 @@ async function openSignals(world: CliWorld, parts: { registry: Registry; keyOf: 
     store,
     health: new HealthBook({
       store,
-      ingest: async (now) => readIngest(await world.lake(), await knownSensors(settings.sensors), now),
+      ingest: async (now) => readIngest(await world.lake(), (await world.sensors()).length, now),
       tables: () => readTables(world.tableStore()),
       log,
     }),
@@ -82,11 +81,6 @@ async function openSignals(world: CliWorld, parts: { registry: Registry; keyOf: 
     clock,
     log,
   });
-}
-
-/** How many sensors the operator's file names; what is wrong with it is for publishing to say. */
-async function knownSensors(path: string): Promise<number> {
-  return parseSensors(await readFile(path, "utf8"), path).length;
 }
 
 /** Who is told of alerts. */

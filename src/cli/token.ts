@@ -1,14 +1,11 @@
 /** `spampots token`: a token for a partner whose client knows no OAuth. */
-import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
 import { SpampotsError } from "../errors.ts";
 import { namedPartner } from "../feed/named-partner.ts";
-import { secondsInstant } from "../feed/period.ts";
 import { inForce } from "../feed/policy.ts";
 import { dayMs, hourMs } from "../model.ts";
-import { openTokenKeys } from "../partner/auth/token-keys.ts";
-import { mintPartnerToken, partnerTokenSeconds } from "../partner/auth/tokens.ts";
-import { serviceUrl } from "../settings.ts";
+import { partnerTokenSeconds } from "../partner/auth/tokens.ts";
+import { minted } from "./minted.ts";
 import type { Run } from "./run.ts";
 import { say, sayJson } from "./say.ts";
 import type { CliWorld } from "./world.ts";
@@ -25,17 +22,12 @@ export function tokenCommand(program: Command, run: Run): void {
 }
 
 async function makeToken(world: CliWorld, id: string, flags: { ttl: string }): Promise<void> {
-  const { settings } = world;
   const partner = namedPartner((await world.configuration()).partners, id);
   const seconds = secondsOf(flags.ttl);
-  const now = world.clock();
-  const { signer } = await openTokenKeys(settings.tokenKeys);
-  const url = serviceUrl(settings.serve);
-  const token = await mintPartnerToken({ url }, signer, { partner: id, seconds, id: randomUUID(), now });
-  const expires = secondsInstant(now + seconds * 1000);
+  const { url, token, expires } = await minted(world, id, "spampots-token+jwt", seconds);
   if (world.json) return sayJson({ partner: id, url, expires, token });
   say(token);
-  const notYet = inForce(partner, now)
+  const notYet = inForce(partner, world.clock())
     ? ""
     : " The partner's MoU is not in force: until it is, the token opens nothing.";
   process.stderr.write(

@@ -1,13 +1,10 @@
 /** `spampots partner link|invite`: links that work once, by which a partner's person gets in, or hands in a key. */
-import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
 import { SpampotsError } from "../../errors.ts";
 import { namedPartner } from "../../feed/named-partner.ts";
-import { secondsInstant } from "../../feed/period.ts";
-import { openTokenKeys } from "../../partner/auth/token-keys.ts";
-import { invitationSeconds, mint, signInLinkSeconds } from "../../partner/auth/tokens.ts";
-import { invitationLink } from "../../partner/joining/invitation.ts";
-import { serviceUrl } from "../../settings.ts";
+import { linkTo } from "../../partner/auth/proof.ts";
+import { invitationSeconds, signInLinkSeconds } from "../../partner/auth/tokens.ts";
+import { minted } from "../minted.ts";
 import type { Run } from "../run.ts";
 import { say, sayJson } from "../say.ts";
 import type { CliWorld } from "../world.ts";
@@ -28,7 +25,7 @@ export function linksCommand(partner: Command, run: Run): void {
 async function makeLink(world: CliWorld, id: string): Promise<void> {
   namedPartner((await world.configuration()).partners, id);
   const { url, token, expires } = await minted(world, id, "spampots-sign-in+jwt", signInLinkSeconds);
-  const link = `${url}/portal/sign-in?link=${token}`;
+  const link = linkTo(url, "signIn", token);
   if (world.json) return sayJson({ partner: id, link, expires });
   say(link);
   process.stderr.write(`For ${id}, until ${expires}. It lets whoever has it in, once: hand it over in secret.\n`);
@@ -43,23 +40,10 @@ async function invite(world: CliWorld, id: string): Promise<void> {
     });
   }
   const { url, token, expires } = await minted(world, id, "spampots-invitation+jwt", invitationSeconds);
-  const link = invitationLink(url, token);
+  const link = linkTo(url, "join", token);
   if (world.json) return sayJson({ partner: id, link, expires });
   say(link);
   process.stderr.write(
     `For ${id}, until ${expires}, in a browser or as the argument of spampots join. Whoever has it can hand in a key, which counts only once you approve it: spampots partner requests.\n`,
   );
-}
-
-async function minted(
-  world: CliWorld,
-  id: string,
-  typ: "spampots-sign-in+jwt" | "spampots-invitation+jwt",
-  seconds: number,
-) {
-  const now = world.clock();
-  const { signer } = await openTokenKeys(world.settings.tokenKeys);
-  const url = serviceUrl(world.settings.serve);
-  const token = await mint({ url }, signer, typ, { sub: id, jti: randomUUID() }, { now });
-  return { url, token, expires: secondsInstant(now + seconds * 1000) };
 }

@@ -34,6 +34,10 @@ export const proofPages = {
   operator: "/portal/operator/sign-in",
 } as const;
 
+/** The link to a page of the portal that takes a token. @param url of the service */
+export const linkTo = (url: string, page: keyof typeof proofPages, token: string): string =>
+  `${url}${proofPages[page]}?link=${token}`;
+
 /** Who proves as an operator. It is the page, hence `aud`, that tells an operator from a partner of that id. */
 export const operatorName = "operator";
 

@@ -10,11 +10,6 @@ import { type Claims, readToken, type TokenRealm } from "../auth/tokens.ts";
 /** What an invitation says. */
 export type Invitation = Claims<"spampots-invitation+jwt">;
 
-/** The link that holds an invitation. */
-export function invitationLink(url: string, token: string): string {
-  return `${url}${proofPages.join}?link=${token}`;
-}
-
 /** The service and the token of a link; `undefined` where it is no link of ours. */
 export function readInvitationLink(link: string): { readonly url: string; readonly token: string } | undefined {
   const url = URL.parse(link);

@@ -39,7 +39,9 @@ export async function readSummary(published: PublishedFeed, manifest: Manifest, 
   if (found.state !== "there") return { state: found.state };
   // By the partner too: what one partner looked at must not answer faster for another.
   const key = `${manifest.partner}/${manifest.feed}/${artifact.sha256}`;
-  const summary = known.get(key) ?? decodeSummary(await bytesOf(published, artifact));
+  const remembered = known.get(key);
+  if (remembered) return { state: "there", summary: remembered, artifact };
+  const summary = decodeSummary(await bytesOf(published, artifact));
   known.set(key, summary, artifact.bytes);
   return { state: "there", summary, artifact };
 }
