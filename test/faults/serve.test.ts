@@ -43,12 +43,11 @@ async function site(
     .update(Buffer.alloc(bytes))
     .toString("base64");
   const { artifacts } = await publish(issuer, { files: [{ ...csvFile(1), content }] });
-  const port = 20_000 + Math.floor(Math.random() * 20_000);
   const env = {
     ...process.env,
     SPAMPOTS_DATA: folder,
     SPAMPOTS_CONFIG: config,
-    SPAMPOTS_LISTEN: `127.0.0.1:${port}`,
+    SPAMPOTS_LISTEN: "127.0.0.1:0",
     SPAMPOTS_METRICS_LISTEN: "none",
     SPAMPOTS_LIMIT_REQUESTS: "1000000",
     ...more,
@@ -69,7 +68,9 @@ async function serve({ env }: Site): Promise<Running> {
     stdio: ["ignore", "pipe", "ignore"],
   });
   for await (const line of createInterface({ input: child.stdout })) {
-    return { child, url: String(JSON.parse(line).url) };
+    const { url } = JSON.parse(line);
+    assert.ok(typeof url === "string", `it didn't begin to listen: ${line}`);
+    return { child, url };
   }
   throw new Error("it didn't begin to listen");
 }
