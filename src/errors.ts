@@ -13,7 +13,7 @@ export interface ErrorRow {
   readonly retry: boolean;
 }
 
-/** Exit codes: 1 something failed, 2 the call or a file is wrong, 3 a proof failed, 4 the world (disk, S3) is not there, 130 interrupted. */
+/** Exit codes: 1 something failed, 2 the call or a file is wrong, 3 a proof failed, 4 the world (disk, S3, cluster) is not there, 130 interrupted. */
 export const errorTable = {
   /** A setting, flag or argument is wrong. */
   "bad-argument": { http: 400, exit: 2, retry: false },
@@ -41,6 +41,8 @@ export const errorTable = {
   "lake-damaged": { http: 500, exit: 3, retry: false },
   /** The query engine refused a query. */
   "engine-failed": { http: 500, exit: 1, retry: true },
+  /** The cluster that answers slices is away, or lost a query, and asking again didn't help. */
+  "engine-unavailable": { http: 503, exit: 4, retry: true },
   /** A text that would leave names a sensor: nothing is published. */
   "sensor-exposed": { http: 500, exit: 3, retry: false },
   /** A key is missing, unreadable or of the wrong kind. */

@@ -11,11 +11,9 @@ import { fileDigest } from "./capture/spool-file.ts";
 import type { Maps } from "./enrich/maps.ts";
 import type { TableSet } from "./enrich/table-load.ts";
 import { SpampotsError } from "./errors.ts";
-import type { BlockResult } from "./lake/block-rows.ts";
-import type { Engine } from "./lake/engine.ts";
-import { type Gathered, gather, holdsRepeats, nothingGathered } from "./lake/gathered.ts";
+import type { ParquetWriter } from "./lake/engine.ts";
+import { faultOf } from "./lake/fault.ts";
 import type { Lake } from "./lake/lake.ts";
-import type { Quarantine } from "./lake/quarantine.ts";
 import {
   type BatchName,
   type BatchRecord,
@@ -25,9 +23,12 @@ import {
   hourRangesOf,
   type LakeFile,
 } from "./lake/records.ts";
-import type { BatchFacts } from "./lake/row.ts";
-import type { Threads } from "./lake/threads.ts";
-import { faultOf } from "./lake/verify.ts";
+import type { BlockResult } from "./lake/rows/block-rows.ts";
+import { type Gathered, gather, holdsRepeats, nothingGathered } from "./lake/rows/gathered.ts";
+import type { Quarantine } from "./lake/rows/quarantine.ts";
+import type { BatchFacts } from "./lake/rows/row.ts";
+import type { Threads } from "./lake/rows/threads.ts";
+import { putAgainIfSwept } from "./lake/sweep.ts";
 import { type Log, plain } from "./log.ts";
 import { dayMs, type Sensor, type SpoolHeader } from "./model.ts";
 import type { Settings } from "./settings.ts";
@@ -37,7 +38,7 @@ import { temporaryPath } from "./store/temporary.ts";
 export interface IngestWorld {
   readonly settings: Settings;
   readonly lake: Lake;
-  readonly engine: Engine;
+  readonly writer: ParquetWriter;
   readonly threads: Threads;
   readonly tables: TableSet;
   readonly maps: Maps;
@@ -140,10 +141,12 @@ async function commitRows(read: Read, world: IngestWorld): Promise<Ingested> {
     return { path, batch, generation, outcome: "known", counts: {}, quarantined: {} };
   }
   const facts = { batch, generation, sensor: header.sensor, parser: parserVersion };
-  const record = batchRecord(read, await putRows(folder, facts, gathered, world), world);
+  const put = await putRows(folder, facts, gathered, world);
+  const record = batchRecord(read, { ...put, files: [...put.files.keys()] }, world);
   await keepRaw(path, batch, world.settings);
   await putQuarantine(record, gathered.quarantine, world.settings);
   const outcome = (await world.lake.commit(record)) === "created" ? "ingested" : "known";
+  if (outcome === "ingested") await putAgainIfSwept(world.lake, put.files);
   const { sensor, counts, quarantined } = record;
   world.log.info({ batch, generation, sensor, counts, quarantined }, "batch ingested");
   return { path, batch, generation, outcome, sensor, counts, quarantined };
@@ -250,26 +253,26 @@ async function writeRows(folder: string, result: BlockResult): Promise<void> {
   }
 }
 
-/** Each day's rows become one Parquet file, put under a name that holds its digest. */
+/** Each day's rows become one Parquet file, put under a name that holds its digest. Files, and where they are here. */
 async function putRows(
   folder: string,
   facts: BatchFacts,
   gathered: Gathered,
-  { engine, lake }: IngestWorld,
-): Promise<{ files: LakeFile[]; duplicates: number }> {
-  const files: LakeFile[] = [];
+  { writer, lake }: IngestWorld,
+): Promise<{ files: ReadonlyMap<LakeFile, string>; duplicates: number }> {
+  const files = new Map<LakeFile, string>();
   const repeats = holdsRepeats(gathered.ids);
   let rows = 0;
   for (const key of [...gathered.days].sort()) {
     const [dataset, day] = key.split(" ") as [Dataset, string]; // keys are made in block.ts
     const text = join(folder, `${key}.tsv`);
-    const to = join(folder, "rows.parquet");
-    const count = await engine.writeParquet({ dataset, from: text, to, facts, repeats });
+    const to = join(folder, `${files.size}.parquet`);
+    const count = await writer.writeParquet({ dataset, from: text, to, facts, repeats });
     const sha256 = await fileDigest(to);
     const { size } = await stat(to);
     const name = `${dataset}/day=${day}/${generationName(facts.batch, facts.generation)}-${sha256.slice(0, 16)}.parquet`;
     await lake.putFile(name, { path: to, bytes: size });
-    files.push({ key: name, dataset, day, rows: count, bytes: size, sha256 });
+    files.set({ key: name, dataset, day, rows: count, bytes: size, sha256 }, to);
     rows += count;
     await rm(text);
   }

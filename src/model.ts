@@ -245,3 +245,11 @@ export interface Chunk {
   readonly rows: number;
   readonly columns: readonly (readonly Cell[])[];
 }
+
+/** A question for an engine in two texts with the same rows in the same order: an engine takes what suits it. */
+export interface Query {
+  /** For an engine that keeps what it works out of a named relation, as long as the query runs. */
+  readonly kept: string;
+  /** For an engine that works a named relation out anew wherever it is named. */
+  readonly inlined: string;
+}

@@ -6,139 +6,21 @@ import { isIP } from "node:net";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { type Problem, SpampotsError } from "./errors.ts";
+import { settingRows } from "./setting-rows.ts";
+import { bucketOf } from "./store/s3-url.ts";
 
-/** One variable: its name, default as text for people, and meaning. */
-export interface SettingRow {
-  readonly name: string;
-  readonly fallback: string;
-  readonly meaning: string;
+/** A Trino cluster, and who asks it. */
+export interface TrinoSettings {
+  /** Without a slash at its end. */
+  readonly url: string;
+  readonly catalog: string;
+  readonly schema: string;
+  readonly user: string;
+  readonly password?: string;
+  readonly token?: string;
+  /** Path of a PEM file. */
+  readonly ca?: string;
 }
-
-/** Every variable that is read, in the order of the documentation. */
-export const settingRows: readonly SettingRow[] = [
-  {
-    name: "SPAMPOTS_DATA",
-    fallback: "./data",
-    meaning:
-      "Folder that holds lake/, store/, keys/, token-keys/, spool/, done/, quarantine/, tables/, tips/, receipts/ and index/.",
-  },
-  {
-    name: "SPAMPOTS_STORE",
-    fallback: "$SPAMPOTS_DATA/store",
-    meaning: "Where publications go: a folder, or s3://bucket/prefix.",
-  },
-  { name: "SPAMPOTS_CONFIG", fallback: ".", meaning: "Folder with partners.yaml and feeds/." },
-  {
-    name: "SPAMPOTS_SENSORS",
-    fallback: "$SPAMPOTS_DATA/sensors.yaml",
-    meaning: "Private file that lists the sensors with their addresses and names.",
-  },
-  { name: "SPAMPOTS_ISSUER", fallback: "CERT.br", meaning: "Name of the issuer in manifests and STIX." },
-  {
-    name: "SPAMPOTS_SIGNING_KEY",
-    fallback: "the live key in $SPAMPOTS_DATA/keys",
-    meaning: "Private JWK that signs manifests, where it doesn't come from a file.",
-  },
-  { name: "SPAMPOTS_S3_ENDPOINT", fallback: "AWS", meaning: "URL of an S3 service other than AWS." },
-  { name: "SPAMPOTS_S3_REGION", fallback: "us-east-1", meaning: "Region of the bucket." },
-  {
-    name: "SPAMPOTS_S3_PATH_STYLE",
-    fallback: "true with an endpoint, else false",
-    meaning: "Put the bucket into the path rather than the host name: true or false.",
-  },
-  {
-    name: "SPAMPOTS_S3_DEADLINE",
-    fallback: "60",
-    meaning: "Seconds after which a call to S3, retries included, is given up.",
-  },
-  {
-    name: "SPAMPOTS_THREADS",
-    fallback: "number of processors, at most 8",
-    meaning: "Worker threads for parsing, querying and rendering.",
-  },
-  {
-    name: "SPAMPOTS_MEMORY",
-    fallback: "400",
-    meaning: "Megabytes the query engine may use before it spills to disk; at least 256.",
-  },
-  {
-    name: "SPAMPOTS_LISTEN",
-    fallback: "127.0.0.1:8080",
-    meaning: "Address and port that `serve` listens on. Anything but loopback needs a certificate, or a trusted front.",
-  },
-  {
-    name: "SPAMPOTS_URL",
-    fallback: "from SPAMPOTS_LISTEN",
-    meaning: "URL under which partners reach `serve`, such as https://feeds.example: issuer and audience of tokens.",
-  },
-  {
-    name: "SPAMPOTS_TLS_CERT",
-    fallback: "none",
-    meaning: "PEM file of the certificate chain; read again when it changes.",
-  },
-  { name: "SPAMPOTS_TLS_KEY", fallback: "none", meaning: "PEM file of the certificate's private key." },
-  {
-    name: "SPAMPOTS_TRUSTED_FRONT",
-    fallback: "none",
-    meaning:
-      "Addresses or networks of reverse proxies that end TLS before `serve` and state clients in X-Forwarded-For.",
-  },
-  {
-    name: "SPAMPOTS_METRICS_LISTEN",
-    fallback: "127.0.0.1:9464",
-    meaning: "Address and port for /metrics (Prometheus), never on the public port; or none.",
-  },
-  {
-    name: "SPAMPOTS_DOWNLOADS",
-    fallback: "stream",
-    meaning: "How `serve` hands out files: stream, or redirect to a URL of S3 that is good for a minute.",
-  },
-  { name: "SPAMPOTS_LIMIT_REQUESTS", fallback: "600", meaning: "Requests that a partner may make in a minute." },
-  {
-    name: "SPAMPOTS_LIMIT_DOWNLOADS",
-    fallback: "16",
-    meaning: "Downloads and waiting requests that a partner may have open at the same time.",
-  },
-  {
-    name: "SPAMPOTS_LIMIT_STRANGERS",
-    fallback: "60",
-    meaning: "Requests in a minute that an address may make without a token that is known.",
-  },
-  {
-    name: "SPAMPOTS_OPERATOR_KEYS",
-    fallback: "none: operators have no pages",
-    meaning: "JWK set (a file) of the public keys that open the operators' part of the portal.",
-  },
-  {
-    name: "SPAMPOTS_TICK",
-    fallback: "* * * * *",
-    meaning: "When `run` looks what is due: a cron expression, in UTC.",
-  },
-  { name: "SPAMPOTS_PUSHES", fallback: "16", meaning: "Deliveries that are under way at the same time." },
-  {
-    name: "SPAMPOTS_PUSH_LOOPBACK",
-    fallback: "false",
-    meaning: "Whether destinations on this machine are allowed, by http too: true or false. For trials.",
-  },
-  {
-    name: "SPAMPOTS_ALERT",
-    fallback: "none",
-    meaning:
-      "Who is told of what needs a person: an https URL (POST of JSON), or a program and its arguments, run without a shell (JSON on its standard input).",
-  },
-  {
-    name: "SPAMPOTS_READY_LAG",
-    fallback: "24",
-    meaning: "Hours that something may be due, or that nothing was looked at, before `run` and `start` are not ready.",
-  },
-  { name: "SPAMPOTS_RETAIN_RAW", fallback: "90", meaning: "Days that ingested spool files are kept in done/." },
-  { name: "SPAMPOTS_RETAIN_LAKE", fallback: "400", meaning: "Days that captures are kept in the lake." },
-  {
-    name: "SPAMPOTS_LOG",
-    fallback: "warn",
-    meaning: "Level of the log on standard error: trace, debug, info, warn, error or silent.",
-  },
-];
 
 export interface S3Settings {
   readonly endpoint?: string;
@@ -184,7 +66,12 @@ export interface RunSettings {
 /** What the environment says, frozen. Folders are absolute. */
 export interface Settings {
   readonly data: string;
+  /** A folder, or a URL of S3. */
   readonly lake: string;
+  /** Megabytes. */
+  readonly lakeCopiesMb: number;
+  /** The cluster that answers slices; DuckDB where absent. */
+  readonly trino?: TrinoSettings;
   readonly store: string;
   readonly keys: string;
   /** Keys that sign tokens. */
@@ -255,12 +142,25 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
   if (!logLevels.includes(logLevel)) refuse("SPAMPOTS_LOG", `Write one of ${logLevels.join(", ")}.`);
 
   const data = resolve(text("SPAMPOTS_DATA") ?? "data");
-  const store = text("SPAMPOTS_STORE") ?? join(data, "store");
+  const folderOrUrl = (name: string, folder: string) => {
+    const value = text(name) ?? join(data, folder);
+    if (!value.includes("://")) return resolve(value);
+    // Else it would be taken for the name of a folder.
+    if (bucketOf(value) === undefined)
+      refuse(
+        name,
+        "Write the path of a folder, or s3://bucket/prefix (3 to 63 lower-case letters, digits, dots and hyphens).",
+      );
+    return value;
+  };
+  const lake = folderOrUrl("SPAMPOTS_LAKE", "lake");
   const signingKey = text("SPAMPOTS_SIGNING_KEY");
   const settings: Settings = {
     data,
-    lake: join(data, "lake"),
-    store: store.startsWith("s3://") ? store : resolve(store),
+    lake,
+    lakeCopiesMb: whole("SPAMPOTS_LAKE_COPIES", 20_000, 0, 100_000_000),
+    ...readEngine(text, lake, refuse),
+    store: folderOrUrl("SPAMPOTS_STORE", "store"),
     keys: join(data, "keys"),
     tokenKeys: join(data, "token-keys"),
     receipts: join(data, "receipts"),
@@ -301,6 +201,9 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     retainLakeDays: whole("SPAMPOTS_RETAIN_LAKE", 400, 1, 36_500),
     logLevel,
   };
+  const place = (path: string) => path.replace(/\/+$/, "");
+  if (place(settings.store) === place(lake))
+    refuse("SPAMPOTS_LAKE", "Write another place than SPAMPOTS_STORE: partners read there, and none reads the lake.");
   if (problems.length > 0) {
     throw new SpampotsError("bad-argument", "Some settings are wrong.", {
       problems,
@@ -317,6 +220,52 @@ export function serviceUrl({ url, listen: { host, port }, tls }: ServeSettings, 
 
 type Refuse = (path: string, message: string) => void;
 type Text = (name: string) => string | undefined;
+
+function readEngine(text: Text, lake: string, refuse: Refuse): Pick<Settings, "trino"> {
+  const engine = text("SPAMPOTS_ENGINE") ?? "duckdb";
+  if (engine !== "duckdb" && engine !== "trino") refuse("SPAMPOTS_ENGINE", "Write duckdb or trino.");
+  if (engine !== "trino") return {};
+  if (!lake.startsWith("s3://")) refuse("SPAMPOTS_LAKE", "A cluster reads the lake in S3: write s3://bucket/prefix.");
+  const url = text("SPAMPOTS_TRINO_URL") ?? "";
+  const { protocol, hostname } = URL.canParse(url) ? new URL(url) : { protocol: "", hostname: "" };
+  if (protocol === "" || !/^https?:\/\/[^/?#@\s]+$/.test(url))
+    refuse("SPAMPOTS_TRINO_URL", "Write scheme, host and port, without a path: https://trino.example:8443.");
+  else if (protocol === "http:" && !isLoopback(hostname))
+    refuse("SPAMPOTS_TRINO_URL", "What is asked and answered is sensitive: https, or http to this machine alone.");
+  const name = (variable: string, fallback: string) => {
+    const value = text(variable) ?? fallback;
+    if (!/^[a-z][a-z0-9_]*$/.test(value)) refuse(variable, "Write lower-case letters, digits and underscores.");
+    return value;
+  };
+  const ca = text("SPAMPOTS_TRINO_CA");
+  const trino = {
+    url,
+    catalog: name("SPAMPOTS_TRINO_CATALOG", "lake"),
+    schema: name("SPAMPOTS_TRINO_SCHEMA", "spampots"),
+    ...readTrinoUser(text, protocol, refuse),
+    ...(ca === undefined ? {} : { ca: resolve(ca) }),
+  };
+  return { trino };
+}
+
+function readTrinoUser(
+  text: Text,
+  protocol: string,
+  refuse: Refuse,
+): Pick<TrinoSettings, "user" | "password" | "token"> {
+  const user = text("SPAMPOTS_TRINO_USER") ?? "spampots";
+  const [password, token] = [text("SPAMPOTS_TRINO_PASSWORD"), text("SPAMPOTS_TRINO_TOKEN")];
+  // Of ASCII, since it stands in a header; before a colon, where there is a password.
+  if (!/^[!-9;-~]{1,200}$/.test(user))
+    refuse("SPAMPOTS_TRINO_USER", "Write letters, digits and signs of ASCII without spaces or a colon.");
+  if (password !== undefined && token !== undefined)
+    refuse("SPAMPOTS_TRINO_TOKEN", "Give a password or a token, not both.");
+  if (protocol === "http:" && (password ?? token) !== undefined)
+    refuse("SPAMPOTS_TRINO_URL", "Passwords and tokens go over https alone, also on this machine.");
+  if (token !== undefined && !/^[\w.~+/=-]+$/.test(token))
+    refuse("SPAMPOTS_TRINO_TOKEN", "Give the token alone, without `Bearer`, spaces or line breaks.");
+  return { user, ...(password === undefined ? {} : { password }), ...(token === undefined ? {} : { token }) };
+}
 
 function readServe(text: Text, refuse: Refuse): Omit<ServeSettings, "limits"> {
   const listen = readListen("SPAMPOTS_LISTEN", text("SPAMPOTS_LISTEN") ?? "127.0.0.1:8080", refuse);

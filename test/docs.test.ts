@@ -19,7 +19,7 @@ import { spampots } from "../src/cli.ts";
 import { errorTable } from "../src/errors.ts";
 import { grainColumns } from "../src/fields.ts";
 import { fieldsMarkdown, schemas } from "../src/reference.ts";
-import { settingRows } from "../src/settings.ts";
+import { settingRows } from "../src/setting-rows.ts";
 import { filesBelow, projectRoot } from "./source-files.ts";
 
 const read = (path: string) => readFileSync(join(projectRoot, path), "utf8");

@@ -8,12 +8,18 @@ import { readSources, type SourceFile, target } from "./source-files.ts";
 
 /** The layers, lowest first. An entry is a file, or a folder ending in "/"; the longest entry that fits a file counts. */
 const layers = [
-  { name: "contracts", holds: ["errors.ts", "log.ts", "model.ts", "fields.ts", "document.ts", "workers.ts"] },
+  {
+    name: "contracts",
+    holds: ["errors.ts", "log.ts", "model.ts", "fields.ts", "document.ts", "workers.ts", "at-once.ts"],
+  },
   {
     name: "stages",
     holds: ["capture/", "enrich/", "feed/", "publication/", "lake/records.ts", "lake/coverage.ts", "reference.ts"],
   },
-  { name: "world", holds: ["settings.ts", "lake/", "store/", "publication/key-files.ts", "publication/keys.ts"] },
+  {
+    name: "world",
+    holds: ["settings.ts", "setting-rows.ts", "lake/", "store/", "publication/key-files.ts", "publication/keys.ts"],
+  },
   {
     name: "stories",
     holds: [
@@ -34,6 +40,7 @@ const layers = [
 /** What only some files may import, or call: everything that reaches out of the program. Entries as in {@link layers}. */
 const reserved = [
   { what: /^@duckdb\//, only: ["lake/duckdb"], why: "the engine is replaceable" },
+  { what: /^(trino-client|axios)$/, only: ["lake/trino/"], why: "the engine is replaceable" },
   { what: /^@aws-sdk\//, only: ["store/s3"], why: "the kind of store is known to one file" },
   { what: /^(hono|@hono\/.*)$/, only: ["http/"], why: "only the doors speak HTTP" },
   { what: /^node:sqlite$/, only: ["delivery/collection/"], why: "what is derived is known to a few files" },

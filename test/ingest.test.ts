@@ -35,7 +35,7 @@ test("files read before the one before is committed: each is there once, the sam
   const { engine, threads, tables } = workshop.world;
   const { maps } = parts;
   const log = openLog("silent");
-  const world: IngestWorld = { settings, lake, engine, threads, tables, maps, sensors: workshop.sensors, log };
+  const world: IngestWorld = { settings, lake, writer: engine, threads, tables, maps, sensors: workshop.sensors, log };
   const folder = await temporaryFolder(t);
   const paths = ["a", "b", "c"].map((name) => join(folder, `${name}.ndjson`));
   for (const [index, path] of paths.entries())
@@ -68,7 +68,7 @@ test("captures with ten thousand recipients of as many domains, and the least me
   const { settings, lake } = await openSite(t, workshop);
   const { threads, tables } = workshop.world;
   const world: IngestWorld = {
-    ...{ settings, lake, engine, threads, tables, maps: parts.maps, sensors: workshop.sensors },
+    ...{ settings, lake, writer: engine, threads, tables, maps: parts.maps, sensors: workshop.sensors },
     log: openLog("silent"),
   };
   const many = Array.from({ length: 10_000 }, (_, index) => `a@${`d${index}`.padEnd(60, "x")}.tw`);

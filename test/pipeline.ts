@@ -15,10 +15,11 @@ import { importTable } from "../src/enrich/table-import.ts";
 import { loadTables } from "../src/enrich/table-load.ts";
 import { type Feed, parseFeed } from "../src/feed/feeds.ts";
 import { type Partner, parsePartners } from "../src/feed/partners.ts";
-import { type Ingested, type IngestWorld, ingestFile } from "../src/ingest.ts";
-import { openDuckdb } from "../src/lake/duckdb.ts";
+import { type Ingested, type IngestOptions, type IngestWorld, ingestFile } from "../src/ingest.ts";
+import { type Duckdb, openDuckdb } from "../src/lake/duckdb.ts";
+import type { Engine } from "../src/lake/engine.ts";
 import { type Lake, openLake } from "../src/lake/lake.ts";
-import { openThreads } from "../src/lake/threads.ts";
+import { openThreads } from "../src/lake/rows/threads.ts";
 import { openLog } from "../src/log.ts";
 import type { Sensor } from "../src/model.ts";
 import { issuerIdentity } from "../src/publication/issuer.ts";
@@ -85,7 +86,7 @@ export interface Workshop {
   readonly folder: string;
   readonly maps: Maps;
   readonly sensors: readonly Sensor[];
-  readonly world: Pick<IngestWorld, "engine" | "threads" | "tables">;
+  readonly world: Pick<IngestWorld, "threads" | "tables"> & { readonly engine: Duckdb };
   readonly keys: string;
 }
 
@@ -142,8 +143,8 @@ export interface Site {
   readonly lake: Lake;
   readonly store: Store;
   /** Writes a spool file and ingests it. */
-  ingest(name: string, content: string | Uint8Array): Promise<Ingested>;
-  ingestPath(path: string): Promise<Ingested>;
+  ingest(name: string, content: string | Uint8Array, options?: IngestOptions): Promise<Ingested>;
+  ingestPath(path: string, options?: IngestOptions): Promise<Ingested>;
   exclude(batch: string, reason: string, now: number): Promise<unknown>;
   publish(partners: readonly Partner[], now: number, selected?: Selected): Promise<PublishOutcome>;
   verify(now: number, partner?: string): Promise<VerifyReport>;
@@ -151,27 +152,34 @@ export interface Site {
   publications(): Promise<readonly Read[]>;
 }
 
+/** Where a site's lake is and what answers its slices, where it isn't the folder and DuckDB. */
+export interface Elsewhere {
+  readonly lake: Lake;
+  readonly engine: Engine;
+}
+
 /** Opens a site in a folder of its own, by default one that is removed after the test. */
-export async function openSite(t: Ending, workshop: Workshop, folder?: string): Promise<Site> {
+export async function openSite(t: Ending, workshop: Workshop, folder?: string, elsewhere?: Elsewhere): Promise<Site> {
   const data = folder ?? (await temporaryFolder(t));
   const settings = readSettings({ SPAMPOTS_DATA: data, SPAMPOTS_THREADS: "1", SPAMPOTS_LOG: "silent" });
-  const lake = await openLake(settings.lake);
+  const lake = elsewhere?.lake ?? (await openLake(settings.lake));
   const store = openDiskStore(settings.store);
   const log = openLog("silent");
-  const { engine, threads, tables } = workshop.world;
+  const { engine: writer, threads, tables } = workshop.world;
+  const engine = elsewhere?.engine ?? writer;
   const { maps, sensors } = workshop;
-  const ingestPath = (path: string) =>
-    ingestFile(path, { settings, lake, engine, threads, tables, maps, sensors, log });
+  const ingestPath = (path: string, options?: IngestOptions) =>
+    ingestFile(path, { settings, lake, writer, threads, tables, maps, sensors, log }, options);
   return {
     settings,
     lake,
     store,
     ingestPath,
-    async ingest(name, content) {
+    async ingest(name, content, options) {
       await mkdir(settings.spool, { recursive: true });
       const path = join(settings.spool, name);
       await writeFile(path, content);
-      return ingestPath(path);
+      return ingestPath(path, options);
     },
     exclude: (batch, reason, now) => lake.exclude({ v: 1, batch, reason, excluded_at: now }),
     async publish(partners, now, selected = {}) {

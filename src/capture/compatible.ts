@@ -1,6 +1,6 @@
 /**
  * Unicode's compatibility form of texts that spammers wrote, in linear time. Used where texts are compared by what they
- * look like: `probe.ts` and `lake/recipients.ts`.
+ * look like: `probe.ts` and `lake/rows/recipients.ts`.
  *
  * @see UAX #15: section 1.2 (NFKC), section 13 (Stream-Safe Text Format)
  */

@@ -5,7 +5,7 @@
  *
  * It says where things stand, not whether they may be so: who asks compares them with what `spool.ts` accepted before.
  *
- * Flow: block -> here -> `lake/plain-rows.ts`.
+ * Flow: block -> here -> `lake/rows/plain-rows.ts`.
  *
  * @see RFC 8259 (grammar), `spool-schema.ts`
  */

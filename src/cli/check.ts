@@ -4,27 +4,23 @@ import type { Command } from "commander";
 import { mouDaysLeft, mouWarningDays } from "../delivery/watch/status.ts";
 import { oldTableDays, tableAgeDays } from "../enrich/attribution.ts";
 import { listTables } from "../enrich/table-list.ts";
-import { isError, type Problem, SpampotsError } from "../errors.ts";
+import { SpampotsError } from "../errors.ts";
 import { loadConfiguration } from "../feed/configuration.ts";
 import { inForce } from "../feed/policy.ts";
 import { openKeyring, readSiteKey } from "../publication/keys.ts";
 import { probeStore } from "../store/open.ts";
+import { checkLake } from "./check-lake.ts";
+import { attempt, type Findings } from "./findings.ts";
 import type { Run } from "./run.ts";
-import { errorText, problemText, say, sayJson } from "./say.ts";
+import { problemText, say, sayJson } from "./say.ts";
 import type { CliWorld } from "./world.ts";
 
 export function checkCommand(program: Command, run: Run): void {
   program
     .command("check")
-    .description("Check partners, feeds, maps, sensors, keys, tables and the store; all problems at once.")
+    .description("Check partners, feeds, maps, sensors, keys, tables, store, lake and cluster; all problems at once.")
     .option("--configuration", "partners.yaml and feeds/ alone")
     .action(run(check));
-}
-
-interface Findings {
-  readonly problems: Problem[];
-  readonly warnings: string[];
-  readonly fine: string[];
 }
 
 async function check(world: CliWorld, flags: { configuration?: boolean }): Promise<void> {
@@ -38,6 +34,7 @@ async function check(world: CliWorld, flags: { configuration?: boolean }): Promi
       await probeStore(store, randomUUID());
       return `The store ${store.url} honours put-if-absent.`;
     });
+    await checkLake(world, found);
     await checkTables(world, found);
   }
   report(world, found);
@@ -45,23 +42,6 @@ async function check(world: CliWorld, flags: { configuration?: boolean }): Promi
     throw new SpampotsError("bad-configuration", `${found.problems.length} problems were found.`, {
       hint: "Nothing is published before they are corrected.",
     });
-  }
-}
-
-async function attempt(found: Findings, file: string, work: () => Promise<string>): Promise<void> {
-  try {
-    found.fine.push(await work());
-  } catch (error) {
-    if (!isError(error)) throw error;
-    if (error.problems.length > 0) found.problems.push(...error.problems);
-    else
-      found.problems.push({
-        file,
-        path: "",
-        message: errorText(error)
-          .replace(/^spampots: /, "")
-          .replaceAll(/\s*\n\s*/g, " "),
-      });
   }
 }
 

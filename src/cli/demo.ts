@@ -57,7 +57,7 @@ function demoEnvironment(
   env: Readonly<Record<string, string | undefined>>,
   folder: string,
 ): Record<string, string | undefined> {
-  const others = /^SPAMPOTS_(STORE|SENSORS|SIGNING_KEY|S3_|URL|TLS_|METRICS_)/;
+  const others = /^SPAMPOTS_(STORE|LAKE|ENGINE|TRINO_|SENSORS|SIGNING_KEY|S3_|URL|TLS_|METRICS_)/;
   const kept = Object.entries(env).filter(([name]) => !others.test(name));
   // Outside of a site of one's own the demonstration takes the partners and feeds that come with the program.
   const shipped = resolve(import.meta.dirname, "..", "..");

@@ -2,7 +2,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
-import { codeOf, isError, SpampotsError } from "../errors.ts";
+import { codeOf, type ErrorCode, isError, SpampotsError } from "../errors.ts";
 import { clearSpool, type Ingested, type IngestWorld, type ReadFile, readFile } from "../ingest.ts";
 import type { ArchiveFlags } from "../ingest-archive.ts";
 import type { BatchName } from "../lake/records.ts";
@@ -42,6 +42,9 @@ export function ingestCommand(program: Command, run: Run): void {
     .action(run(async (world: CliWorld, paths: string[], flags: IngestFlags) => ingest(world, paths, flags)));
 }
 
+/** What is wrong with the disk or the lake's store, not with a file: no other file would be taken either. */
+const ofPlace: ReadonlySet<ErrorCode> = new Set(["disk-failed", "store-unavailable", "store-denied", "store-unfit"]);
+
 /** Files that can't be ingested, with why; they stop no other. */
 interface Refused {
   readonly path: string;
@@ -53,7 +56,9 @@ async function ingest(world: CliWorld, paths: readonly string[], flags: IngestFl
   const fallback = flags.again ? world.settings.done : world.settings.spool;
   const given = paths.length > 0 ? paths.map((path) => resolve(path)) : [fallback];
   const session = new Session(world, ingestWorld, flags);
-  await session.all(given);
+  // What is in the spool is looked for again and again anyway; what was named is not.
+  if (flags.watch && paths.length === 0) await session.round(given);
+  else await session.all(given);
   if (flags.watch) await session.watch();
   session.finish();
 }
@@ -115,7 +120,7 @@ class Session {
       return await work();
     } catch (error) {
       if (await this.#wasTaken(path)) this.#world.log.info({ path }, "spool file taken by another ingester");
-      else if (!isError(error) || error.code === "disk-failed") throw error;
+      else if (!isError(error) || ofPlace.has(error.code)) throw error;
       else {
         this.#refused.push({ path, error });
         this.#world.log.error({ path, code: error.code }, "spool file refused");
@@ -196,8 +201,18 @@ class Session {
       const before = this.#done.length;
       const refused = new Set(this.#refused.map((entry) => entry.path));
       const found = (await this.#spoolFiles(this.#world.settings.spool)).filter((path) => !refused.has(path));
-      if (!stopped && found.length > 0) await this.all(found);
+      if (!stopped && found.length > 0) await this.round(found);
       for (const done of this.#done.slice(before)) if (!this.#world.json) say(fileLine(done));
+    }
+  }
+
+  /** Ingests what is in the spool; while the lake's store is away, it waits there. */
+  async round(paths: readonly string[]): Promise<void> {
+    try {
+      await this.all(paths);
+    } catch (error) {
+      if (!isError(error, "store-unavailable")) throw error;
+      this.#world.log.error({ err: error }, "the lake's store is away; what is in the spool waits");
     }
   }
 

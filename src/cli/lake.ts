@@ -40,8 +40,12 @@ export function lakeCommand(program: Command, run: Run): void {
 async function showBatches(world: CliWorld): Promise<void> {
   const lake = await world.lake();
   const excluded = await lake.exclusions();
-  const rows: { name: { firstDay: string; lastDay: string }; record: BatchRecord }[] = [];
-  for (const name of await lake.names()) rows.push({ name, record: await lake.record(name) });
+  const names = await lake.names();
+  const records = await lake.records(names);
+  const rows = records.flatMap((record, at) => {
+    const name = names[at];
+    return name === undefined ? [] : [{ name, record }];
+  });
   if (world.json) {
     return sayJson(
       rows.map(({ name, record }) => ({
@@ -114,7 +118,7 @@ async function affectedLogs(world: CliWorld, batch: BatchRecord) {
 
 async function compactAll(world: CliWorld): Promise<void> {
   const { settings } = world;
-  const done = await compact(await world.lake(), await world.engine(), {
+  const done = await compact(await world.lake(), await world.writer(), {
     now: world.clock(),
     retainDays: settings.retainLakeDays,
     temporary: settings.data,

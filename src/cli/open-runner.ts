@@ -1,6 +1,7 @@
 /** The runner of a site, with all that it works with: what `run` and `start` have in common. */
 import { createHash } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { Registry } from "prom-client";
 import { Deliveries } from "../delivery/push/deliver.ts";
@@ -52,10 +53,11 @@ export async function openRunner(world: CliWorld) {
       keys = publishWorld.keyring.keys;
       return publishWorld;
     },
-    async sweep() {
+    async sweep(only) {
       const { sweep } = await import("../publication/sweep.ts");
-      await sweep({ store, lake: await world.lake(), keys, settings, now: clock(), log }, { dry: false });
+      await sweep({ store, lake: await world.lake(), keys, settings, now: clock(), log }, { only });
     },
+    here: createHash("sha256").update(`${hostname()}\0${settings.data}`).digest("hex").slice(0, 16),
     clock,
     log,
   });

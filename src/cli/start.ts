@@ -35,14 +35,13 @@ async function runOnce(world: CliWorld): Promise<void> {
   await runner.close();
   await signals.close();
   const { published } = outcome;
-  const left = outcome.elsewhere + delivered.left;
+  const left = outcome.elsewhere.length + delivered.left;
   if (world.json) sayJson({ published: published.length, delivered: delivered.made, failed: delivered.failed, left });
   else {
     say(
       `${count(published.length)} publications, ${count(delivered.made)} deliveries made, ${count(delivered.failed)} failed.`,
     );
-    if (left > 0)
-      say(`${count(left)} left to another runner; one that was killed is replaced within a minute and a half.`);
+    if (left > 0) say(`${count(left)} left to another runner; what one that was killed held is free within a minute.`);
   }
   checkOutcome(outcome);
 }

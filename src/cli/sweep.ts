@@ -12,10 +12,14 @@ export function sweepCommand(program: Command, run: Run): void {
     .command("sweep")
     .description("Delete what is expired, withdrawn, replaced or left over. Manifests and records always stay.")
     .option("--dry-run", "say what would be deleted; delete nothing")
+    .option("--here", "only what lies on this machine: raw and temporary files")
     .action(run(sweepAll));
 }
 
-async function sweepAll(world: CliWorld, { dryRun: dry = false }: { dryRun?: boolean }): Promise<void> {
+async function sweepAll(
+  world: CliWorld,
+  { dryRun: dry = false, here = false }: { dryRun?: boolean; here?: boolean },
+): Promise<void> {
   const report = await sweep(
     {
       store: await world.store(),
@@ -26,7 +30,7 @@ async function sweepAll(world: CliWorld, { dryRun: dry = false }: { dryRun?: boo
       log: world.log,
       onProgress: (place) => world.progress(place),
     },
-    { dry },
+    { dry, ...(here ? { only: "here" as const } : {}) }, // the option's own type
   );
   world.progress("");
   if (world.json) sayJson(reportJson(report, dry));

@@ -3,7 +3,7 @@
  * something is loaded when it is opened: no command needs all of it, and each would wait for all of it to be read.
  */
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { parseInstant } from "../capture/instant.ts";
 import type { StoreLeases } from "../delivery/leases.ts";
@@ -11,7 +11,7 @@ import type { DeliverWorld } from "../delivery/push/deliver.ts";
 import { SpampotsError } from "../errors.ts";
 import type { Configuration } from "../feed/configuration.ts";
 import type { IngestWorld } from "../ingest.ts";
-import type { Engine } from "../lake/engine.ts";
+import type { Engine, ParquetWriter } from "../lake/engine.ts";
 import type { Lake } from "../lake/lake.ts";
 import { type Log, openLog } from "../log.ts";
 import type { Sensor } from "../model.ts";
@@ -22,6 +22,7 @@ import { readSettings, type Settings } from "../settings.ts";
 import { openDiskStore } from "../store/disk.ts";
 import type { Store } from "../store/store.ts";
 import { sweepTemporary, temporaryPath } from "../store/temporary.ts";
+import { cancelledBySignal } from "./cancelled.ts";
 import { progressLine } from "./say.ts";
 
 /** Flags that every command takes. */
@@ -38,7 +39,10 @@ export interface CliWorld {
   clock(): number;
   store(): Promise<Store>;
   lake(): Promise<Lake>;
+  /** What answers slices. */
   engine(): Promise<Engine>;
+  /** What makes Parquet files. */
+  writer(): Promise<ParquetWriter>;
   configuration(): Promise<Configuration>;
   sensors(): Promise<readonly Sensor[]>;
   tableStore(): Store;
@@ -94,15 +98,28 @@ export async function openWorld(
     const { StoreLeases } = await import("../delivery/leases.ts");
     return new StoreLeases({ store: await store(), clock: Date.now, log });
   });
-  const lake = once(async () => (await import("../lake/lake.ts")).openLake(settings.lake));
-  let openEngine: Engine | undefined;
-  const engine = once(async () => {
+  const lake = once(async () => {
+    const copies = { folder: temporaryPath(settings.data), mostBytes: settings.lakeCopiesMb * 1_000_000 };
+    const { openLake } = await import("../lake/lake.ts");
+    closing.push(() => rm(copies.folder, { recursive: true, force: true }));
+    return openLake(settings.lake, { s3: settings.s3, copies, cluster: settings.trino !== undefined });
+  });
+  const openEngines: Engine[] = [];
+  const opened = <T extends Engine>(engine: T): T => {
+    closing.push(() => engine.close());
+    openEngines.push(engine);
+    return engine;
+  };
+  const writer = once(async () => {
     const temporary = temporaryPath(settings.data);
     const { openDuckdb } = await import("../lake/duckdb.ts");
-    const opened = await openDuckdb({ threads: settings.threads, memoryMb: settings.memoryMb, temporary });
-    closing.push(() => opened.close());
-    openEngine = opened;
-    return opened;
+    return opened(await openDuckdb({ threads: settings.threads, memoryMb: settings.memoryMb, temporary }));
+  });
+  const engine = once(async (): Promise<Engine> => {
+    if (settings.trino === undefined) return writer();
+    const { openTrino } = await import("../lake/trino/trino.ts");
+    // As the lake's own keys begin: the setting may end in a slash.
+    return opened(await openTrino(settings.trino, (await lake()).root));
   });
   const configuration = once(
     async () => (await import("../feed/configuration.ts")).loadConfiguration(settings.config),
@@ -124,19 +141,22 @@ export async function openWorld(
     store,
     lake,
     engine,
+    writer,
     configuration,
     sensors,
     tableStore,
     marks,
     progress,
-    interrupt: () => openEngine?.interrupt(),
+    interrupt: () => {
+      for (const engine of openEngines) engine.interrupt();
+    },
     environment: env,
     renew: () => {
       renewals += 1;
     },
     async ingestWorld() {
       const { loadTables } = await import("../enrich/table-load.ts");
-      const { openThreads } = await import("../lake/threads.ts");
+      const { openThreads } = await import("../lake/rows/threads.ts");
       const { maps } = await configuration();
       const tables = await loadTables(tableStore());
       const facts = { tables: tables.shared(), maps, sensors: await sensors() };
@@ -145,7 +165,7 @@ export async function openWorld(
       return {
         settings,
         lake: await lake(),
-        engine: await engine(),
+        writer: await writer(),
         threads,
         tables,
         maps,
@@ -165,8 +185,9 @@ export async function openWorld(
         lake: await lake(),
         // Opened by the first slice: most looks find nothing due.
         engine: {
-          async *rows(relations, sql) {
-            yield* (await engine()).rows(relations, sql);
+          async *rows(relations, sql, purpose) {
+            const opened = await engine();
+            yield* cancelledBySignal(opened.rows(relations, sql, purpose), () => opened.interrupt());
           },
         },
         sensors: sensorPatterns(await sensors()),

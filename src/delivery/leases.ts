@@ -1,15 +1,18 @@
 /**
  * Leases: of several runners one works on a slice, a lane or the sweep at a time. A lease is a series of put-once
- * objects, one for each minute that it holds; its holder puts the next minute before the last one is over, and deletes
- * them all when the work is done. Who dies puts nothing more, and another takes over when the last minute is past.
+ * objects, one for each slot of ten seconds that it holds; its holder puts those of the next fifteen seconds ahead, deletes
+ * those that are past, and all of them when the work is done. Who dies puts nothing more, and another takes over when
+ * the last slot is past.
  *
- *     leases/<name>/<minutes since 1970>    who holds it in that minute
+ *     leases/<name>/<slots of ten seconds since 1970>    who holds it in that slot
  *
- * Whoever wants a lease puts the minute that it is, and the next one where that is near. With clocks up to half a
- * minute apart, one of these is a minute that the holder has. Leases only save work: where they fail (clocks further
- * apart, a runner that slept) two do the same, and the log's and the receipts' own put-once decide, as ever.
+ * Whoever wants a lease puts the slot that it is and those of the next fifteen seconds, in this order, and gives up at
+ * the first that somebody has. So it is held with clocks up to five seconds apart and renewals that take up to eight (with
+ * equal clocks, up to thirteen), and lapses at most 25 seconds after its holder's death by the holder's own clock.
+ * Leases only save work: where they fail (clocks further apart, a runner that slept, a store that was away) two do the
+ * same, and the log's and the receipts' own put-once decide, as ever.
  *
- * @see design §3 points 10 and 16
+ * @see design §3 points 10 and 16; docs/decisions/0017-how-runners-share-work.md has the arithmetic
  */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
@@ -28,6 +31,8 @@ export interface Lease {
 export interface Leases {
   /** The lease, or `undefined` where somebody has it. @throws SpampotsError the store's own. */
   take(name: string): Promise<Lease | undefined>;
+  /** Whether somebody has it, for one or a few reads: to be asked again and again. @throws SpampotsError the store's own. */
+  isHeld(name: string): Promise<boolean>;
 }
 
 export interface LeaseWorld {
@@ -40,15 +45,24 @@ export interface LeaseWorld {
   readonly lookEveryMs?: number;
 }
 
-const minuteMs = 60_000;
+const slotMs = 10_000;
 
-/** A lease goes on when it has no longer than this left: so far may the clocks of two runners be apart. */
-const leastLeftMs = 30_000;
+/** A lease goes on when it has no longer than this left. */
+const aheadMs = 15_000;
+
+/** Costs no request unless a slot is wanted. */
+const usualLookMs = 2_000;
 
 /** More than any lease has. */
 const mostBytes = 4096;
 
-const minuteOf = (instant: number) => Math.floor(instant / minuteMs);
+const slotOf = (instant: number) => Math.floor(instant / slotMs);
+
+/** Slots that a holder has at an instant, ascending. */
+function slotsFrom(instant: number): number[] {
+  const first = slotOf(instant);
+  return Array.from({ length: slotOf(instant + aheadMs) - first + 1 }, (_, index) => first + index);
+}
 
 /** Leases in a store, and all that this process holds. */
 export class StoreLeases implements Leases {
@@ -68,6 +82,13 @@ export class StoreLeases implements Leases {
     return undefined;
   }
 
+  async isHeld(name: string): Promise<boolean> {
+    const place = this.#world.store.under(`leases/${name}`);
+    // Where somebody has it, the first look mostly finds it.
+    for (const slot of slotsFrom(this.#world.clock())) if ((await place.stat(String(slot))) !== undefined) return true;
+    return false;
+  }
+
   /** Gives back everything that is held: for who ends in the middle of work. */
   async close(): Promise<void> {
     await Promise.all([...this.#held].map((lease) => lease.release()));
@@ -81,8 +102,10 @@ class HeldLease implements Lease {
   readonly #body = new TextEncoder().encode(
     `${JSON.stringify({ holder: randomUUID(), host: hostname(), pid: process.pid })}\n`,
   );
-  /** Minutes that are ours, ascending. */
-  #minutes: number[] = [];
+  /** Slots that are ours, ascending. */
+  #slots: number[] = [];
+  /** Whether the last renewal failed: a store that is away is told of once. */
+  #failing = false;
   #looking: NodeJS.Timeout | undefined;
   #renewal: Promise<void> | undefined;
 
@@ -99,7 +122,7 @@ class HeldLease implements Lease {
       this.#renewal ??= this.#renew().finally(() => {
         this.#renewal = undefined;
       });
-    }, this.#world.lookEveryMs ?? 10_000).unref();
+    }, this.#world.lookEveryMs ?? usualLookMs).unref();
     return true;
   }
 
@@ -111,34 +134,37 @@ class HeldLease implements Lease {
   }
 
   async #renew(): Promise<void> {
+    const { clock, log } = this.#world;
     try {
-      if (await this.#goOn()) return await this.#forgetBefore(minuteOf(this.#world.clock()));
+      if (await this.#goOn()) {
+        await this.#forgetBefore(slotOf(clock()));
+        if (this.#failing) log.info({ lease: this.#place.url }, "a lease is renewed again");
+        this.#failing = false;
+        return;
+      }
       clearInterval(this.#looking);
-      this.#world.log.warn(
-        { lease: this.#place.url },
-        "another runner took over a lease: this one's clock or pace is off",
-      );
+      log.warn({ lease: this.#place.url }, "another runner took over a lease: this one's clock or pace is off");
     } catch (error) {
-      this.#world.log.warn({ lease: this.#place.url, err: error }, "a lease couldn't be renewed; it is tried again");
+      if (!this.#failing)
+        log.warn({ lease: this.#place.url, err: error }, "a lease couldn't be renewed; it is tried again");
+      this.#failing = true;
     }
   }
 
-  /** Holds this minute, and the next one where this is nearly over. False where somebody else has one of them. */
+  /** Holds this slot, and those ahead. False where somebody else has one of them. */
   async #goOn(): Promise<boolean> {
-    const now = this.#world.clock();
-    const wanted = [minuteOf(now), minuteOf(now + leastLeftMs)];
-    for (const minute of new Set(wanted)) {
-      if (!this.#minutes.includes(minute) && !(await this.#put(minute))) return false;
+    for (const slot of slotsFrom(this.#world.clock())) {
+      if (!this.#slots.includes(slot) && !(await this.#put(slot))) return false;
     }
     return true;
   }
 
-  async #put(minute: number): Promise<boolean> {
-    const key = String(minute);
+  async #put(slot: number): Promise<boolean> {
+    const key = String(slot);
     const put = await this.#place.putOnce(key, this.#body, { contentType: "application/json" });
     // "exists" may be this very put, tried again since its answer was lost.
     if (put === "exists" && !(await this.#isOurs(key))) return false;
-    this.#minutes.push(minute);
+    this.#slots.push(slot);
     return true;
   }
 
@@ -151,13 +177,15 @@ class HeldLease implements Lease {
     return found !== undefined && Buffer.compare(found, this.#body) === 0;
   }
 
-  async #forgetBefore(minute: number): Promise<void> {
-    const past = this.#minutes.filter((held) => held < minute);
-    this.#minutes = this.#minutes.filter((held) => held >= minute);
-    for (const held of past) {
-      await this.#place.delete(String(held)).catch((error: unknown) => {
-        this.#world.log.debug({ lease: this.#place.url, err: error }, "a lease is left to lapse");
-      });
-    }
+  async #forgetBefore(slot: number): Promise<void> {
+    const past = this.#slots.filter((held) => held < slot);
+    this.#slots = this.#slots.filter((held) => held >= slot);
+    await Promise.all(
+      past.map((held) =>
+        this.#place.delete(String(held)).catch((error: unknown) => {
+          this.#world.log.debug({ lease: this.#place.url, err: error }, "a lease is left to lapse");
+        }),
+      ),
+    );
   }
 }

@@ -2,6 +2,9 @@
  * The runner: at each tick it asks what is due, publishes it, brings what was published to where partners want it
  * pushed, and once a day deletes what nothing needs any more. A tick knows nothing of the one before but what saves it
  * work: it may be killed, doubled or left off, and the next one does what is due then.
+ *
+ * What other runners were at when a tick ended is looked at between the ticks, by their leases alone: once one is free,
+ * since its work is done or its holder dead, a tick begins.
  */
 import { type ScheduledTask, schedule, validate } from "node-cron";
 import { isError, SpampotsError, sayError } from "../errors.ts";
@@ -10,6 +13,7 @@ import { dayId } from "../feed/period.ts";
 import type { Log } from "../log.ts";
 import { KnownLogs } from "../publication/known-logs.ts";
 import { type PublishOutcome, type PublishWorld, publish } from "../publication/publish.ts";
+import type { SweepPlace } from "../publication/sweep.ts";
 import type { Store } from "../store/store.ts";
 import type { Leases } from "./leases.ts";
 import type { Deliveries } from "./push/deliver.ts";
@@ -27,14 +31,21 @@ export interface RunnerWorld {
   /** The whole store. */
   readonly store: Store;
   readonly leases: Leases;
-  readonly deliveries: Pick<Deliveries, "look" | "idle" | "close">;
-  /** Deletes what nothing needs any more. */
-  sweep(): Promise<void>;
+  readonly deliveries: Pick<Deliveries, "look" | "lookAgain" | "idle" | "close">;
+  /** Deletes what nothing needs any more: on this machine, or of what machines share. */
+  sweep(what: SweepPlace): Promise<void>;
+  /** Tells this machine's folders from those of other runners: a name for a key of the store. */
+  readonly here: string;
   /** Is told how each tick ended. Throws nothing, and doesn't wait. */
   readonly signals?: { ticked(tick: Tick): void; tickFailed(error: unknown): void };
   clock(): number;
   readonly log: Log;
+  /** Milliseconds between two looks at what other runners hold. */
+  readonly lookAgainEveryMs?: number;
 }
+
+/** Of each thing that another runner is at this is one request. */
+const usualLookAgainMs = 5_000;
 
 /** What came of a tick. */
 export interface Tick {
@@ -57,6 +68,12 @@ export class Runner {
   #looking = false;
   #sweeping: Promise<void> | undefined;
   #sweptDay: string | undefined;
+  /** Leases of slices that others had when the last tick ended. */
+  #elsewhere: readonly string[] = [];
+  /** Whether others added to logs that the last tick was to add to, so that they are to be planned anew. */
+  #overtaken = false;
+  #lookingAgain: Promise<void> | undefined;
+  #again: NodeJS.Timeout | undefined;
   #task: ScheduledTask | undefined;
   #closed = false;
 
@@ -65,12 +82,18 @@ export class Runner {
   }
 
   /**
-   * Ticks by a cron expression, in UTC, and once at the beginning. A tick that finds another at work begins none, but
-   * sees to it that a changed configuration counts, and that what was published so far is delivered.
+   * Ticks by a cron expression, in UTC, once at the beginning, and when work that other runners had is free. A tick that
+   * finds another at work begins none, but sees to it that a changed configuration counts, and that what was published so
+   * far is delivered.
    */
   start(expression: string): void {
     this.#task = schedule(expression, () => void this.#beat(), { timezone: "UTC" });
     void this.#beat();
+    this.#again = setInterval(() => {
+      this.#lookingAgain ??= this.#lookAgain().finally(() => {
+        this.#lookingAgain = undefined;
+      });
+    }, this.#world.lookAgainEveryMs ?? usualLookAgainMs);
   }
 
   /**
@@ -89,6 +112,7 @@ export class Runner {
   /** Lets nothing begin any more, and breaks off deliveries. Settles when the slice that is being made is. */
   async close(): Promise<void> {
     this.#closed = true;
+    clearInterval(this.#again);
     await this.#task?.destroy();
     this.#publishing?.stop.abort();
     await this.#world.deliveries.close();
@@ -96,17 +120,37 @@ export class Runner {
     await this.#sweeping;
   }
 
-  /** Never rejects. */
-  async #beat(): Promise<void> {
+  /** Takes up what other runners had. Never rejects. */
+  async #lookAgain(): Promise<void> {
+    if (this.#closed) return;
+    await this.#world.deliveries.lookAgain();
+    // The tick under way asks for itself, after each slice.
+    if (this.#ticking !== undefined || !(this.#overtaken || (await this.#isFree()))) return;
+    this.#elsewhere = [];
+    this.#overtaken = false;
+    await this.#beat("slices alone");
+  }
+
+  /** Is one of the slices free that others had? */
+  async #isFree(): Promise<boolean> {
+    for (const name of this.#elsewhere) {
+      if (!(await this.#world.leases.isHeld(name).catch(() => true))) return true;
+    }
+    return false;
+  }
+
+  /** Lanes are many, and each asks the store: between ticks only those that were left go on. Never rejects. */
+  async #beat(what: "all" | "slices alone" = "all"): Promise<void> {
     if (this.#looking || this.#closed) return;
     this.#looking = true;
+    const before = this.#inForce?.world;
     const world = await this.#read().catch(() => undefined);
     this.#looking = false;
     if (this.#closed) return;
     // What was begun under another configuration ends with its slice: whom it serves may have been suspended.
     if (this.#publishing !== undefined && this.#publishing.under !== world) this.#publishing.stop.abort();
     if (world === undefined) return;
-    this.#world.deliveries.look(world.partners);
+    if (what === "all" || world !== before) this.#world.deliveries.look(world.partners);
     this.#ticking ??= this.#publish(world)
       .catch((error: unknown) => this.#world.log.error({ err: error }, "a tick failed; the next one tries again"))
       .finally(() => {
@@ -150,6 +194,8 @@ export class Runner {
     try {
       const outcome = await publish({ ...under, known: this.#known, leases, signal: stop.signal });
       if (outcome.published.length > 0 && !stop.signal.aborted) deliveries.look(partners);
+      this.#elsewhere = outcome.elsewhere;
+      this.#overtaken = outcome.contested > 0;
       const tick = { began, partners, outcome };
       signals?.ticked(tick);
       return tick;
@@ -167,17 +213,22 @@ export class Runner {
     }
   }
 
-  /** Sweeps where no runner did today. Never rejects. */
+  /** Sweeps this machine, and what is shared where no runner did today. Never rejects. */
   async #sweep(): Promise<void> {
     const { store, leases, clock, log } = this.#world;
     const today = dayId(clock());
     if (this.#sweptDay === today) return;
     const done = `leases/swept/${today}`;
+    const doneHere = `leases/swept-here/${today}/${this.#world.here}`;
     try {
+      if ((await store.stat(doneHere)) === undefined) {
+        await this.#world.sweep("here");
+        await store.putOnce(doneHere, new Uint8Array());
+      }
       const lease = (await store.stat(done)) === undefined ? await leases.take("sweep") : undefined;
       try {
         if (lease !== undefined && (await store.stat(done)) === undefined) {
-          await this.#world.sweep();
+          await this.#world.sweep("shared");
           await store.putOnce(done, new Uint8Array());
         }
       } finally {

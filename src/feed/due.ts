@@ -105,3 +105,8 @@ export function nextBy(
   if (partner.mou.to <= next.start) return undefined;
   return next.end + subscription.feed.lag + Math.min(next.end - next.start, dayMs);
 }
+
+/** What a query is for, to whoever looks at the engine. No partner is named: several may share a slice. */
+export function purposeOf({ id }: Feed, { policy, period }: Pick<Due, "policy" | "period">): readonly string[] {
+  return [`feed:${id}`, `period:${period.id}`, `policy:${policy.digest.slice(0, 16)}`];
+}

@@ -1,5 +1,5 @@
 /**
- * Slice: one SQL text from feed × policy × period, over the relation `captures` that the engine names. The result's
+ * Slice: one query from feed × policy × period, over the relation `captures` that the engine names. The result's
  * first column is the row's natural key, which is not rendered; then come the feed's columns but `row_id` and `tlp`.
  * Total order, so that any engine gives the same rows in the same places. Pure.
  *
@@ -7,14 +7,14 @@
  */
 import { SpampotsError } from "../errors.ts";
 import { fields } from "../fields.ts";
-import type { Period, Side } from "../model.ts";
+import type { Period, Query, Side } from "../model.ts";
 import { type Feed, filterColumns } from "./feeds.ts";
 import { type Policy, withheldColumns } from "./policy.ts";
 import { captureSlice } from "./slice-captures.ts";
 import { sourceSlice } from "./slice-sources.ts";
 import { targetSlice } from "./slice-targets.ts";
 import { urlSlice } from "./slice-urls.ts";
-import { dayOf, literal, literals, sideHolds } from "./sql.ts";
+import { dayOf, type Form, inForms, literal, literals, sideHolds } from "./sql.ts";
 
 /** A grain's part: CTEs after `scoped`, expressions by column, the natural key and the order. */
 export interface GrainSql {
@@ -36,14 +36,15 @@ export interface SliceContext {
   readonly sides: readonly Side[];
   /** Hosts whose rows are marked benign: each with all below it. */
   readonly benignHosts: readonly string[];
+  readonly form: Form;
 }
 
 /** A slice's SQL (to follow the engine's `WITH captures AS (…)`) and the names of its columns after the key. */
 export interface Slice {
-  readonly sql: string;
+  readonly sql: Query;
   readonly columns: readonly string[];
   /** The same rows as CSV wants them: see {@link Packed}. */
-  packed(how: Packed): string;
+  packed(how: Packed): Query;
 }
 
 /**
@@ -70,9 +71,15 @@ const grainSql: Readonly<Record<string, (context: SliceContext) => GrainSql>> = 
 };
 
 /** Captures of the slice before filters: in what is covered, no probe, concerned by one of the feed's sides. */
-export function scopedCaptures(policy: Policy, sides: readonly Side[]): string {
+function scopedCaptures(policy: Policy, sides: readonly Side[]): string {
   const concerned = sides.map((side) => sideHolds(policy, side)).join(" OR ");
   return `scoped AS (SELECT *, ${dayOf} AS day FROM captures WHERE captured_at >= ${policy.covers.from} AND captured_at < ${policy.covers.to} AND NOT probe AND (${concerned}))`;
+}
+
+/** A slice in one form. */
+interface Said {
+  readonly sql: string;
+  packed(how: Packed): string;
 }
 
 /** Builds the slice of a feed of any grain but `summary`. */
@@ -88,15 +95,21 @@ export function buildSlice(feed: Feed, policy: Policy, period: Period, benignHos
     return `${filterColumns[name as keyof typeof filterColumns]} IN ${literals(values)}`;
   });
   const filtered = filters.length > 0 ? filters.join(" AND ") : "TRUE";
-  const grain = build({
-    feed,
-    policy,
-    filtered,
-    sides: feed.sides,
-    benignHosts,
-  });
-  const withheld = withheldColumns(feed, policy);
   const columns = feed.columns.filter((name) => name !== "row_id" && name !== "tlp");
+  const say = (form: Form): Said => {
+    const context = { feed, policy, filtered, sides: feed.sides, benignHosts, form };
+    return saidSlice(context, columns, build(context));
+  };
+  const said = { kept: say("kept"), inlined: say("inlined") };
+  return {
+    sql: inForms((form) => said[form].sql),
+    packed: (how) => inForms((form) => said[form].packed(how)),
+    columns,
+  };
+}
+
+function saidSlice({ feed, policy }: SliceContext, columns: readonly string[], grain: GrainSql): Said {
+  const withheld = withheldColumns(feed, policy);
   const redacted = columns.flatMap((name) => {
     if (withheld.has(name)) return [literal(name)];
     const condition = grain.withheld[name];
@@ -119,7 +132,6 @@ export function buildSlice(feed: Feed, policy: Policy, period: Period, benignHos
     sql: select(aliased(["row_key", ...columns])),
     packed: ({ beside, alone }) =>
       select([`${packedRow(grain.key, texts(beside), texts(columns))} AS packed`, ...aliased(alone)]),
-    columns,
   };
 }
 

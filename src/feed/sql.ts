@@ -1,14 +1,24 @@
 /**
- * Pieces of SQL that mean the same to DuckDB and to Trino: literals, the partner's economies on each side, and which
- * attacker-written values are common enough to leave. Pure.
+ * Pieces of SQL that mean the same to DuckDB and to Trino: literals, lists, ranks, and the partner's economies on
+ * each side. Pure.
  *
  * Rules that keep one text running on both engines: instants are BIGINT milliseconds; sums are cast; no `/`, no floats;
  * rows inside `max` hold no NULL. What DuckDB says otherwise (`array_join`, `transform`, {@link unnested}) its own file
  * of the lake knows.
  */
 import { partSeparator } from "../fields.ts";
-import type { Side } from "../model.ts";
+import type { Query, Side } from "../model.ts";
 import type { Policy } from "./policy.ts";
+
+/**
+ * How a query says what it needs of a relation more than once. `kept`: it names the relation again, since the engine keeps
+ * what it worked out, or works a few columns out again cheaply (DuckDB). `inlined`: it names each relation once wherever
+ * that is possible, since the engine works it out anew, down to the files, wherever it is named (Trino).
+ */
+export type Form = keyof Query;
+
+/** What `say` makes of a query in either form. */
+export const inForms = (say: (form: Form) => string): Query => ({ kept: say("kept"), inlined: say("inlined") });
 
 /** A text literal. */
 export function literal(text: string): string {
@@ -63,25 +73,6 @@ export function unnested(relation: string, list: string): string {
   return `SELECT ${relation}.*, e FROM ${relation} CROSS JOIN UNNEST(${list}) AS t(e)`;
 }
 
-/**
- * CTEs that end in `common_<name>(v)`: the values of `values` (a query of `v, sensor, recipient_distinct,
- * recipient_sample`) seen at enough sensors and for enough distinct recipients. A value that one capture alone carried
- * to enough recipients needs no counting; for the rest the samples hold all recipients (at most eight are asked for).
- * A value with an address sign never leaves. `values` is asked twice rather than kept: it is as large as the slice.
- */
-export function commonValues(
-  name: string,
-  values: string,
-  least: { readonly sensors: number; readonly recipients: number },
-): string[] {
-  return [
-    `seen_${name} AS (SELECT v, max(recipient_distinct) AS most FROM (${values}) x WHERE v IS NOT NULL AND strpos(v, '@') = 0 AND strpos(v, '＠') = 0 AND strpos(v, '﹫') = 0 AND strpos(v, '%40') = 0 GROUP BY v HAVING count(DISTINCT sensor) >= ${least.sensors})`,
-    `rare_${name} AS (SELECT s.v, x.recipient_sample FROM seen_${name} s JOIN (${values}) x ON x.v = s.v WHERE s.most < ${least.recipients})`,
-    `few_${name} AS (SELECT v FROM (${unnested(`rare_${name}`, "recipient_sample")}) r GROUP BY v HAVING count(DISTINCT e) >= ${least.recipients})`,
-    `common_${name} AS (SELECT v FROM seen_${name} WHERE most >= ${least.recipients} UNION ALL SELECT v FROM few_${name})`,
-  ];
-}
-
 /** CTEs that end in `<name>(<keys>, pairs)`: the `count` largest values by `n` of a relation `keys, v, n`, as `v:n;v:n`. */
 export function topPairs(name: string, relation: string, keys: readonly string[], count: number): string[] {
   const by = keys.join(", ");
@@ -89,9 +80,4 @@ export function topPairs(name: string, relation: string, keys: readonly string[]
     `ranked_${name} AS (SELECT ${by}, v, n, row_number() OVER (PARTITION BY ${by} ORDER BY n DESC, v) AS place FROM (${relation}) r)`,
     `${name} AS (SELECT ${by}, array_join(array_agg(v || ':' || CAST(n AS VARCHAR) ORDER BY n DESC, v), ';') AS pairs FROM ranked_${name} WHERE place <= ${count} GROUP BY ${by})`,
   ];
-}
-
-/** Equality of several keys of two relations. */
-export function sameKeys(left: string, right: string, keys: readonly string[]): string {
-  return keys.map((key) => `${left}.${key} = ${right}.${key}`).join(" AND ");
 }

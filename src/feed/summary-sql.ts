@@ -4,10 +4,10 @@
  */
 import type { Feed } from "./feeds.ts";
 import type { Policy } from "./policy.ts";
-import { dayOf, economyHolds, literals, part, sideHolds, unnested } from "./sql.ts";
+import { dayOf, economyHolds, literal, literals, part, sideHolds, unnested } from "./sql.ts";
 
 /** Rows of a rank. */
-export const rankRows = 20;
+const rankRows = 20;
 /** A target domain leaves only with this many sources. */
 export const leastSources = 3;
 
@@ -21,141 +21,127 @@ export type SummaryQuestion =
   | "requests"
   | "languages"
   | "domains"
-  | "sources"
-  | "crossing";
+  | "sources";
 
-/** Cells of an answer's row: two texts, then up to seven numbers. */
-export const answerCells = ["t1", "t2", "n1", "n2", "n3", "n4", "n5", "n6", "n7"] as const;
+/** Cells of an answer's row: two texts, then up to eight numbers. */
+export const answerCells = ["t1", "t2", "n1", "n2", "n3", "n4", "n5", "n6", "n7", "n8"] as const;
 
-/** A question: expressions for the cells (those left out are NULL), what they come from, and the order of the rows. */
-interface Question {
-  readonly cells: Partial<Record<(typeof answerCells)[number], string>>;
+type Cells = Readonly<Partial<Record<(typeof answerCells)[number], string>>>;
+
+/**
+ * One pass over a relation: an answer, or several that group it each by columns of its own. An engine may read the lake
+ * anew for each pass.
+ */
+interface Pass {
+  /** The question: a name, or an expression that gives one. */
+  readonly question: SummaryQuestion | { readonly sql: string };
+  /** Expressions for the cells; those left out are NULL. */
+  readonly cells: Cells;
   readonly from: string;
-  /** Over the cells. */
+  /** Over the cells, within a question. */
   readonly order: string;
+  /** Rows of each question. */
   readonly limit?: number;
 }
 
 /**
- * One SQL text for all questions, to follow the engine's `captures` and `requests`, so that the captures are read once.
- * Rows are `question, place` and {@link answerCells}, in the order of both.
+ * One SQL text for all questions, to follow the engine's `captures` and `requests`. Rows are `question, place` and
+ * {@link answerCells}, in the order of both.
  */
 export function summarySql(feed: Feed, policy: Policy): string {
-  const questions = summaryQuestions(policy);
-  const selects = Object.entries(questions).map(([name, { cells, from, order, limit }]) => {
+  const selects = summaryPasses(policy).map(({ question, cells, from, order, limit }) => {
     const list = answerCells.map(
       (cell) => `${cells[cell] ?? `CAST(NULL AS ${cell.startsWith("t") ? "VARCHAR" : "BIGINT"})`} AS ${cell}`,
     );
-    const placed = `SELECT '${name}' AS question, row_number() OVER (ORDER BY ${order}) AS place, ${answerCells.join(", ")} FROM (SELECT ${list.join(", ")} FROM ${from}) q`;
+    const name = typeof question === "string" ? literal(question) : question.sql;
+    const placed = `SELECT question, row_number() OVER (PARTITION BY question ORDER BY ${order}) AS place, ${answerCells.join(", ")} FROM (SELECT ${name} AS question, ${list.join(", ")} FROM ${from}) q`;
     return limit === undefined ? placed : `SELECT * FROM (${placed}) p WHERE place <= ${limit}`;
   });
   return `${[...scopedCtes(feed, policy)].join(",\n")}\n${selects.join("\nUNION ALL ")}\nORDER BY question, place`;
 }
 
-function summaryQuestions(policy: Policy): Readonly<Record<SummaryQuestion, Question>> {
+const now = "CAST(sum(is_now) AS BIGINT)";
+const before = "CAST(sum(1 - is_now) AS BIGINT)";
+const recipients = "CAST(sum(recipients) AS BIGINT)";
+
+function summaryPasses(policy: Policy): readonly Pass[] {
   const yours = economyHolds(policy, (codes) => `domain_economy IN ${literals(codes)}`);
-  const now = "CAST(sum(is_now) AS BIGINT)";
-  const before = "CAST(sum(1 - is_now) AS BIGINT)";
-  const recipients = "CAST(sum(recipients) AS BIGINT)";
   const largest = (names: string) => `n1 DESC, n2 DESC, ${names}`;
-  const text = (column: string) => `coalesce(max(${column}), '')`;
-  return {
-    totals: {
-      cells: {
-        n1: "is_now",
-        n2: "count(*)",
-        n3: recipients,
-        n4: "count(DISTINCT source_ip)",
-        n5: "count(DISTINCT source_asn)",
-        n6: "count(DISTINCT source_economy)",
-      },
-      from: "scoped GROUP BY is_now",
-      order: "n1 DESC",
-    },
-    connections: {
+  return [
+    wholeAndDays,
+    {
+      question: "connections",
       cells: { n1: "is_now", n2: "count(*)" },
       from: "(SELECT DISTINCT is_now, sensor, session FROM scoped) c GROUP BY is_now",
       order: "n1 DESC",
     },
-    days: {
-      cells: {
-        n1: "day",
-        n2: "count(*)",
-        n3: recipients,
-        n4: "count(DISTINCT source_ip)",
+    {
+      question: {
+        sql: "CASE WHEN grouping(service) = 0 THEN 'services' WHEN grouping(language) = 0 THEN 'languages' ELSE 'economies' END",
       },
-      from: "scoped WHERE is_now = 1 GROUP BY day",
-      order: "n1",
-    },
-    economies: {
-      cells: { t1: "coalesce(source_economy, 'ZZ')", n1: now, n2: before },
-      from: "scoped GROUP BY coalesce(source_economy, 'ZZ')",
-      order: largest("t1"),
-      limit: rankRows,
-    },
-    systems: {
-      cells: {
-        t1: text("name"),
-        t2: text("economy"),
-        n1: "CAST(sum(now) AS BIGINT)",
-        n2: "CAST(sum(before) AS BIGINT)",
-        n3: "source_asn",
-        n4: "count(*) FILTER (WHERE now > 0)",
-        n5: "count(*) FILTER (WHERE now > 0 AND before = 0)",
-        n6: "count(*) FILTER (WHERE now = 0)",
-        n7: "count(*) FILTER (WHERE now > 0 AND before > 0)",
-      },
-      from: "hosts WHERE source_asn >= 0 GROUP BY source_asn",
-      order: largest("n3"),
-      limit: rankRows,
-    },
-    services: {
-      cells: { t1: "service", n1: now, n2: before, n3: "CAST(abused_port AS BIGINT)" },
-      from: "scoped GROUP BY service, abused_port",
+      cells: { t1: "coalesce(service, language, economy)", n1: now, n2: before, n3: "CAST(abused_port AS BIGINT)" },
+      from: "(SELECT is_now, service, abused_port, coalesce(language, '') AS language, coalesce(source_economy, 'ZZ') AS economy FROM scoped) c GROUP BY GROUPING SETS ((service, abused_port), (language), (economy))",
       order: largest("t1, n3"),
       limit: rankRows,
     },
-    requests: {
+    systemsAndSources,
+    {
+      question: "requests",
       cells: { t1: "request_type", t2: "request_result", n1: now, n2: before },
       from: "asked GROUP BY request_type, request_result",
       order: largest("t1, t2"),
     },
-    languages: {
-      cells: { t1: "coalesce(language, '')", n1: now, n2: before },
-      from: "scoped GROUP BY coalesce(language, '')",
-      order: largest("t1"),
-      limit: rankRows,
-    },
-    domains: {
+    {
+      question: "domains",
       cells: { t1: "domain", n1: "count(*)", n2: recipients, n3: "count(DISTINCT source_ip)" },
       from: `targets WHERE ${yours} GROUP BY domain HAVING count(DISTINCT source_ip) >= ${leastSources}`,
       order: "n1 DESC, t1",
       limit: rankRows,
     },
-    sources: {
-      cells: { t1: "name", t2: "economy", n1: "now", n2: "recipients_now", n3: "nullif(source_asn, -1)", n4: "days" },
-      from: "ranked_hosts",
-      order: "n1 DESC, n2 DESC, n3, n4",
-      limit: rankRows,
-    },
-    crossing: {
-      cells: {
-        n1: "is_now",
-        n2: "count(*)",
-        n3: "count(*) FILTER (WHERE NOT contains(target_economies, source_economy))",
-      },
-      from: "scoped WHERE source_economy IS NOT NULL AND array_join(target_economies, '') <> '' GROUP BY is_now",
-      order: "n1 DESC",
-    },
-  };
+  ];
 }
+
+/** Both periods, and the days of this one. `n7` and `n8`: captures whose economies are known, and those that crossed. */
+const wholeAndDays: Pass = {
+  question: { sql: "CASE WHEN grouping(day) = 1 THEN 'totals' ELSE 'days' END" },
+  cells: {
+    n1: "CASE WHEN grouping(day) = 1 THEN CAST(is_now AS BIGINT) ELSE day END",
+    n2: "count(*)",
+    n3: recipients,
+    n4: "count(DISTINCT source_ip)",
+    n5: "count(DISTINCT source_asn)",
+    n6: "count(DISTINCT source_economy)",
+    n7: "count(*) FILTER (WHERE source_economy IS NOT NULL AND array_join(target_economies, '') <> '')",
+    n8: "count(*) FILTER (WHERE source_economy IS NOT NULL AND array_join(target_economies, '') <> '' AND NOT contains(target_economies, source_economy))",
+  },
+  from: "scoped GROUP BY GROUPING SETS ((is_now), (is_now, day)) HAVING grouping(day) = 1 OR is_now = 1",
+  order: "n1",
+};
+
+/** Networks by their hosts, and hosts themselves. */
+const systemsAndSources: Pass = {
+  question: { sql: "CASE WHEN grouping(source_ip) = 1 THEN 'systems' ELSE 'sources' END" },
+  cells: {
+    t1: "coalesce(max(name), '')",
+    t2: "coalesce(max(economy), '')",
+    n1: "CAST(sum(now) AS BIGINT)",
+    n2: "CAST(CASE WHEN grouping(source_ip) = 1 THEN sum(before) ELSE sum(recipients_now) END AS BIGINT)",
+    n3: "nullif(source_asn, -1)",
+    n4: "CASE WHEN grouping(source_ip) = 1 THEN count(*) FILTER (WHERE now > 0) ELSE max(days) END",
+    n5: "count(*) FILTER (WHERE now > 0 AND before = 0)",
+    n6: "count(*) FILTER (WHERE now = 0)",
+    n7: "count(*) FILTER (WHERE now > 0 AND before > 0)",
+  },
+  from: "hosts GROUP BY GROUPING SETS ((source_asn), (source_asn, source_ip)) HAVING CASE WHEN grouping(source_ip) = 1 THEN source_asn >= 0 ELSE sum(now) > 0 END",
+  order: "n1 DESC, n2 DESC, n3, n4",
+  limit: rankRows,
+};
 
 function scopedCtes(feed: Feed, policy: Policy): string[] {
   return [
     scopedSql(feed, policy),
     requestsSql(policy),
     "hosts AS (SELECT coalesce(source_asn, -1) AS source_asn, source_ip, max(source_as_name) AS name, max(source_economy) AS economy, CAST(sum(is_now) AS BIGINT) AS now, CAST(sum(1 - is_now) AS BIGINT) AS before, CAST(sum(is_now * recipients) AS BIGINT) AS recipients_now, count(DISTINCT CASE WHEN is_now = 1 THEN day END) AS days FROM scoped GROUP BY coalesce(source_asn, -1), source_ip)",
-    "ranked_hosts AS (SELECT coalesce(name, '') AS name, coalesce(economy, '') AS economy, now, recipients_now, source_asn, days FROM hosts WHERE now > 0)",
     `targets AS (SELECT captured_at, source_ip, ${part("e", 1)} AS domain, ${part("e", 2)} AS domain_economy, CAST(${part("e", 4)} AS BIGINT) AS recipients FROM (${unnested("scoped", "recipient_domains")}) d WHERE is_now = 1)`,
   ];
 }

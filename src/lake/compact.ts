@@ -1,6 +1,6 @@
 /**
  * Compaction: a day's small files become one, which one put-once record makes visible in their place. No answer changes:
- * rows keep batch and generation, and of a compacted file only live ones count. Killed anywhere it leaves a file that no
+ * rows keep batch and generation, and of a compacted file only those count that a query is told of. Killed anywhere it leaves a file that no
  * record names.
  *
  * @see design §3 point 2
@@ -12,9 +12,10 @@ import { SpampotsError } from "../errors.ts";
 import { dayMs } from "../model.ts";
 import { temporaryPath } from "../store/temporary.ts";
 import { daysOf, recordsOfDay } from "./days.ts";
-import type { Engine } from "./engine.ts";
+import type { ParquetWriter } from "./engine.ts";
 import type { Lake } from "./lake.ts";
 import { compactionKey, type Dataset, datasets, type LakeFile, retainedFrom, visibleFiles } from "./records.ts";
+import { putAgainIfSwept } from "./sweep.ts";
 
 export interface CompactOptions {
   /** Milliseconds since 1970 UTC: days that aren't over are left alone, since more files are coming. */
@@ -25,6 +26,8 @@ export interface CompactOptions {
   readonly temporary: string;
   /** Files of fewer bytes are merged. */
   readonly smallBytes: number;
+  /** How many one merge takes at most. */
+  readonly mostFiles?: number;
   /** Told which day is looked at. */
   readonly onProgress?: (day: string) => void;
 }
@@ -41,81 +44,120 @@ export interface Compacted {
 /** A file is small that a query reads in well under a second; 32 MiB are about 700,000 captures. */
 export const smallLakeFile = 32 * 1024 * 1024;
 
-/** More than the compactions that others can commit on one day meanwhile. */
+/**
+ * What one merge takes at most: as much as a machine copies from S3, sorts and writes in a minute or so, and not more
+ * names than a record may well hold.
+ */
+const mostFilesMerged = 1000;
+const mostBytes = 256 * 1024 * 1024;
+
+/** As often as others may be quicker on one day, one after another; then the day is theirs. */
 const attempts = 20;
 
 /**
- * Merges small files wherever a day has two or more.
+ * Merges small files wherever a day has two or more, the smallest first, portion by portion.
  *
  * @throws SpampotsError `lake-damaged` where a file isn't what its record says: damage is never copied; `disk-failed`.
  */
-export async function compact(lake: Lake, engine: Engine, options: CompactOptions): Promise<readonly Compacted[]> {
+export async function compact(
+  lake: Lake,
+  writer: ParquetWriter,
+  options: CompactOptions,
+): Promise<readonly Compacted[]> {
   const done: Compacted[] = [];
   const from = retainedFrom(options.now, options.retainDays);
   for (const day of await daysOf(lake)) {
     const start = Date.parse(day);
     if (start < from || start + dayMs > options.now) continue;
     options.onProgress?.(day);
-    for (const dataset of datasets) done.push(...(await compactDay(lake, engine, day, dataset, options)));
+    for (const dataset of datasets) done.push(...(await compactDay(lake, writer, day, dataset, options)));
   }
   return done;
 }
 
 async function compactDay(
   lake: Lake,
-  engine: Engine,
+  writer: ParquetWriter,
   day: string,
   dataset: Dataset,
   options: CompactOptions,
 ): Promise<readonly Compacted[]> {
-  for (let attempt = 0; attempt < attempts; attempt += 1) {
+  const done: Compacted[] = [];
+  for (let lost = 0; lost < attempts; ) {
     // What is visible and the next number come from one reading: whoever commits in between takes the number.
     const records = await recordsOfDay(lake, await lake.names(), day);
     const compactions = await lake.compactions(day);
-    const small = visibleFiles(
-      records.map((record) => ({ ...record, files: record.files.filter((file) => file.day === day) })),
-      compactions,
-    ).filter((file) => file.dataset === dataset && file.bytes < options.smallBytes);
-    if (small.length < 2) return [];
+    const portion = portionOf(
+      visibleFiles(day, records, compactions).filter(
+        (file) => file.dataset === dataset && file.bytes < options.smallBytes,
+      ),
+      options.mostFiles ?? mostFilesMerged,
+    );
+    if (portion.length < 2) return done;
     const number = compactions.length + 1;
-    const file = await mergeInto(lake, engine, { day, dataset, number }, small, options.temporary);
-    const replaces = small.map(({ key }) => key);
-    const outcome = await lake.commitCompaction(day, number, { v: 1, file, replaces });
-    if (outcome === "created") return [{ day, dataset, merged: small.length, file }];
+    const file = await merge(lake, writer, { day, dataset, number }, portion, options.temporary);
+    if (file === undefined) lost += 1;
+    else {
+      lost = 0;
+      done.push({ day, dataset, merged: portion.length, file });
+    }
   }
-  throw new SpampotsError("store-unavailable", "Other compactions keep taking place on the same day.", { day });
+  return done;
 }
 
-async function mergeInto(
+/** The smallest files, two or more where there are. */
+function portionOf(small: readonly LakeFile[], mostFiles: number): readonly LakeFile[] {
+  let bytes = 0;
+  return small
+    .toSorted((a, b) => a.bytes - b.bytes)
+    .filter((file, index) => {
+      bytes += file.bytes;
+      return index < 2 || (index < mostFiles && bytes <= mostBytes);
+    });
+}
+
+/** Merges and commits; `undefined` where another took the number. */
+async function merge(
   lake: Lake,
-  engine: Engine,
+  writer: ParquetWriter,
   { day, dataset, number }: { day: string; dataset: Dataset; number: number },
-  small: readonly LakeFile[],
+  portion: readonly LakeFile[],
   temporary: string,
-): Promise<LakeFile> {
-  await lake.check(small);
+): Promise<LakeFile | undefined> {
   const folder = temporaryPath(temporary);
   await mkdir(folder, { recursive: true });
   try {
-    const to = join(folder, "merged.parquet");
-    const paths = small.map((file) => lake.path(file.key));
-    const rows = await engine.mergeParquet(dataset, paths, to);
-    const expected = small.reduce((sum, file) => sum + file.rows, 0);
-    if (rows !== expected) {
-      throw new SpampotsError("lake-damaged", "Files of the lake don't hold the rows that their records state.", {
-        hint: "Restore the day's files from a copy of the lake.",
-        day,
-        dataset,
-        expected,
-        found: rows,
-      });
-    }
-    const sha256 = await fileDigest(to);
-    const { size: bytes } = await stat(to);
-    const key = compactionKey({ dataset, day, number, sha256 });
-    await lake.putFile(key, { path: to, bytes });
-    return { key, dataset, day, rows, bytes, sha256 };
+    const path = join(folder, "merged.parquet");
+    const rows = await mergeInto(path, lake, writer, portion);
+    const sha256 = await fileDigest(path);
+    const { size: bytes } = await stat(path);
+    const file = { key: compactionKey({ dataset, day, number, sha256 }), dataset, day, rows, bytes, sha256 };
+    await lake.putFile(file.key, { path, bytes });
+    const replaces = portion.map(({ key }) => key).sort();
+    if ((await lake.commitCompaction(day, number, { v: 1, file, replaces })) === "exists") return undefined;
+    await putAgainIfSwept(lake, new Map([[file, path]]));
+    return file;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+async function mergeInto(
+  path: string,
+  lake: Lake,
+  writer: ParquetWriter,
+  portion: readonly LakeFile[],
+): Promise<number> {
+  using located = await lake.local(portion);
+  const [{ dataset, day } = { dataset: datasets[0], day: "" }] = portion;
+  const rows = await writer.mergeParquet(located.at, path);
+  const expected = portion.reduce((sum, file) => sum + file.rows, 0);
+  if (rows === expected) return rows;
+  throw new SpampotsError("lake-damaged", "Files of the lake don't hold the rows that their records state.", {
+    hint: "Restore the day's files from a copy of the lake.",
+    day,
+    dataset,
+    expected,
+    found: rows,
+  });
 }

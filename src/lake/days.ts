@@ -15,10 +15,10 @@ export async function daysOf(lake: Lake): Promise<readonly string[]> {
 }
 
 /** Records of those batches that may have files of the day. @throws SpampotsError `lake-damaged` */
-export async function recordsOfDay(lake: Lake, names: Iterable<BatchName>, day: string): Promise<BatchRecord[]> {
-  const records: BatchRecord[] = [];
-  for (const name of names) {
-    if (name.firstDay <= day && day <= name.lastDay) records.push(await lake.record(name));
-  }
-  return records;
+export async function recordsOfDay(
+  lake: Lake,
+  names: readonly BatchName[],
+  day: string,
+): Promise<readonly BatchRecord[]> {
+  return lake.records(names.filter((name) => name.firstDay <= day && day <= name.lastDay));
 }

@@ -1,6 +1,6 @@
 /**
- * DuckDB in the process: the default engine over the lake's Parquet files. The slices' SQL is written so that Trino runs
- * it too; what DuckDB names differently is a macro here.
+ * DuckDB in the process: it makes the lake's Parquet files, and is the default engine over them. The slices' SQL is
+ * written so that Trino runs it too; what DuckDB says differently is in `dialect.ts`.
  */
 import {
   DuckDBBlobVector,
@@ -12,18 +12,13 @@ import {
   type DuckDBVector,
 } from "@duckdb/node-api";
 import { SpampotsError } from "../errors.ts";
-import { captureColumns, type LakeColumn, requestColumns } from "../fields.ts";
+import { literal } from "../feed/sql.ts";
 import type { Cell, Chunk } from "../model.ts";
 import { duckdbSql, macros } from "./dialect.ts";
-import type { Engine, ParquetJob, Selection } from "./engine.ts";
-import type { Dataset } from "./records.ts";
-import { batchColumns } from "./row.ts";
-import { listSeparator, nullCell } from "./row-buffer.ts";
-
-const columnsOf: Readonly<Record<Dataset, readonly LakeColumn[]>> = {
-  captures: captureColumns,
-  requests: requestColumns,
-};
+import type { Engine, ParquetJob, ParquetWriter, Selection } from "./engine.ts";
+import { columnsOf, type RelationWords, relationSql } from "./relation.ts";
+import { batchColumns } from "./rows/row.ts";
+import { listSeparator, nullCell } from "./rows/row-buffer.ts";
 
 const preparation = [...macros, "SET GLOBAL parquet_metadata_cache = true"];
 
@@ -42,8 +37,11 @@ export interface DuckdbOptions {
   readonly temporary: string;
 }
 
+/** DuckDB: it makes files, and answers slices. */
+export type Duckdb = Engine & ParquetWriter;
+
 /** Opens an in-memory DuckDB that spills to `temporary`. Nothing is downloaded: extensions are off. */
-export async function openDuckdb(options: DuckdbOptions): Promise<Engine> {
+export async function openDuckdb(options: DuckdbOptions): Promise<Duckdb> {
   const instance = await DuckDBInstance.create(":memory:", {
     threads: String(options.threads),
     memory_limit: `${options.memoryMb}MB`,
@@ -56,10 +54,9 @@ export async function openDuckdb(options: DuckdbOptions): Promise<Engine> {
   const reading = new Set<DuckDBConnection>();
   for (const statement of preparation) await connection.run(statement);
   return {
-    version: `duckdb ${await versionOf(connection)}`,
-    rows: (relations, sql) => stream(instance, reading, relations, sql),
+    rows: (relations, query) => stream(instance, reading, relations, typeof query === "string" ? query : query.kept),
     writeParquet: (job) => writeParquet(connection, job),
-    mergeParquet: (dataset, from, to) => mergeParquet(connection, dataset, from, to),
+    mergeParquet: (from, to) => mergeParquet(connection, from, to),
     interrupt: () => {
       for (const open of reading) open.interrupt();
     },
@@ -70,41 +67,15 @@ export async function openDuckdb(options: DuckdbOptions): Promise<Engine> {
   };
 }
 
-async function versionOf(connection: DuckDBConnection): Promise<string> {
-  const rows = await connection.runAndReadAll("SELECT version()");
-  return String(rows.getRows()[0]?.[0]);
-}
+/** Files as DuckDB's function takes them. */
+const parquet = (files: readonly string[]) => `read_parquet([${files.map(literal).join(", ")}])`;
 
-function text(value: string): string {
-  return `'${value.replaceAll("'", "''")}'`;
-}
-
-/** SQL of a selection: the visible rows of its files, each capture once. */
-export function relationSql(selection: Selection): string {
-  const columns = columnsOf[selection.dataset];
-  const names = columns.map((column) => column.name).join(", ");
-  const parts: string[] = [];
-  if (selection.whole.length > 0)
-    parts.push(`SELECT ${names} FROM read_parquet([${selection.whole.map(text).join(", ")}])`);
-  if (selection.mixed.length > 0) {
-    const live = selection.live.map(text).join(", ");
-    parts.push(
-      `SELECT ${names} FROM read_parquet([${selection.mixed.map(text).join(", ")}]) WHERE batch || ':' || generation IN (${live})`,
-    );
-  }
-  if (parts.length === 0) {
-    return `SELECT ${columns.map((column) => `CAST(NULL AS ${column.type}) AS ${column.name}`).join(", ")} WHERE FALSE`;
-  }
-  const all = parts.join(" UNION ALL ");
-  if (selection.overlapping.length === 0) return all;
-  const overlapping = selection.overlapping.map(text).join(", ");
-  return `SELECT ${names} FROM (${all}) a WHERE batch NOT IN (${overlapping}) UNION ALL SELECT ${names} FROM (SELECT *, row_number() OVER (PARTITION BY sensor, capture_id ORDER BY batch) AS place FROM (${all}) b WHERE batch IN (${overlapping})) o WHERE place = 1`;
-}
+const words: RelationWords = { rowsOf: (files) => [parquet(files)], typeOf: (type) => type };
 
 /** The whole text of a query over relations, as {@link openDuckdb}'s `rows` runs it. */
 export function querySql(relations: Readonly<Record<string, Selection>>, sql: string): string {
   const named = Object.entries(relations).map(
-    ([name, selection]) => `${name} AS NOT MATERIALIZED (${relationSql(selection)})`,
+    ([name, selection]) => `${name} AS NOT MATERIALIZED (${relationSql(selection, words)})`,
   );
   return `WITH ${[...named, duckdbSql(sql)].join(",\n")}`;
 }
@@ -180,22 +151,22 @@ const longestRow = 8_388_608;
 function readRows({ dataset, from, facts }: ParquetJob): string {
   const { batch, generation, sensor, parser } = facts;
   const same: Readonly<Record<string, string>> = {
-    batch: text(batch),
+    batch: literal(batch),
     generation: String(generation),
-    sensor: text(sensor),
+    sensor: literal(sensor),
     parser: String(parser),
   };
   const columns = columnsOf[dataset];
   const types = columns
     .filter(({ name }) => !batchColumns.has(name))
-    .map(({ name, type }) => `${text(name)}: ${text(type.endsWith("[]") ? "VARCHAR" : type)}`);
+    .map(({ name, type }) => `${literal(name)}: ${literal(type.endsWith("[]") ? "VARCHAR" : type)}`);
   const select = columns.map(({ name, type }) => {
     if (batchColumns.has(name)) return `CAST(${same[name]} AS ${type}) AS ${name}`;
     if (!type.endsWith("[]")) return name;
     const split = `split(${name}, chr(${listSeparator.charCodeAt(0)}))`;
     return `CASE WHEN ${name} IS NULL THEN CAST([] AS ${type}) ELSE CAST(${split} AS ${type}) END AS ${name}`;
   });
-  return `SELECT ${select.join(", ")}, line FROM read_csv(${text(from)}, auto_detect=false, header=false, delim='\t', quote='', escape='', nullstr=${text(nullCell)}, new_line='\\n', max_line_size=${longestRow}, buffer_size=${2 * longestRow}, columns={'line': 'BIGINT', ${types.join(", ")}})`;
+  return `SELECT ${select.join(", ")}, line FROM read_csv(${literal(from)}, auto_detect=false, header=false, delim='\t', quote='', escape='', nullstr=${literal(nullCell)}, new_line='\\n', max_line_size=${longestRow}, buffer_size=${2 * longestRow}, columns={'line': 'BIGINT', ${types.join(", ")}})`;
 }
 
 const parquetOptions = `(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${rowGroupRows}, DICTIONARY_SIZE_LIMIT ${dictionaryValues})`;
@@ -207,7 +178,7 @@ async function writeParquet(connection: DuckDBConnection, job: ParquetJob): Prom
       ? `SELECT *, row_number() OVER (PARTITION BY capture_id ORDER BY line) AS place FROM (${readRows(job)}) r`
       : readRows(job);
     await connection.run(
-      `COPY (SELECT ${names} FROM (${rows}) s ${job.repeats ? "WHERE place = 1" : ""}) TO ${text(job.to)} ${parquetOptions}`,
+      `COPY (SELECT ${names} FROM (${rows}) s ${job.repeats ? "WHERE place = 1" : ""}) TO ${literal(job.to)} ${parquetOptions}`,
     );
     return await rowsOf(connection, job.to);
   } catch (cause) {
@@ -215,15 +186,14 @@ async function writeParquet(connection: DuckDBConnection, job: ParquetJob): Prom
   }
 }
 
-async function mergeParquet(
-  connection: DuckDBConnection,
-  _dataset: Dataset,
-  from: readonly string[],
-  to: string,
-): Promise<number> {
+/**
+ * By economy first: a slice of an economy that few captures are from then skips nearly all row groups by their least and
+ * greatest, and files are a twelfth smaller. What is asked by time is asked by the day, which is a folder.
+ */
+async function mergeParquet(connection: DuckDBConnection, from: readonly string[], to: string): Promise<number> {
   try {
     await connection.run(
-      `COPY (SELECT * FROM read_parquet([${from.map(text).join(", ")}]) ORDER BY captured_at, capture_id, batch) TO ${text(to)} ${parquetOptions}`,
+      `COPY (SELECT * FROM ${parquet(from)} ORDER BY source_economy, captured_at, capture_id, batch) TO ${literal(to)} ${parquetOptions}`,
     );
     return await rowsOf(connection, to);
   } catch (cause) {
@@ -232,6 +202,6 @@ async function mergeParquet(
 }
 
 async function rowsOf(connection: DuckDBConnection, path: string): Promise<number> {
-  const rows = await connection.runAndReadAll(`SELECT CAST(count(*) AS INTEGER) FROM read_parquet(${text(path)})`);
+  const rows = await connection.runAndReadAll(`SELECT CAST(count(*) AS INTEGER) FROM ${parquet([path])}`);
   return Number(rows.getRows()[0]?.[0]);
 }

@@ -123,7 +123,7 @@ export const exclusionKey = ({ batch }: Pick<ExclusionRecord, "batch">) => `excl
 export const compactionRecordKey = (day: string, number: number) => `compactions/${day}/${fourDigits(number)}.json`;
 
 /** The same of what a record says: its file is named by the number. */
-function compactionRecordKeyOf({ file }: CompactionRecord): string {
+export function compactionRecordKeyOf({ file }: CompactionRecord): string {
   return compactionRecordKey(file.day, Number(/\/c(\d{4,})-/.exec(file.key)?.[1]));
 }
 
@@ -224,11 +224,16 @@ export function* hoursWithin(ranges: HourRanges, from: number, to: number): Gene
 }
 
 /**
- * Which files of a day's dataset are there: those of the newest generations, but for what compactions replaced, and the
- * compactions' own. `compactions` in the order of their numbers.
+ * Which files of a day are there, by key: those of these batches, but for what compactions replaced, and the
+ * compactions' own. `compactions` are all of the day, in the order of their numbers.
  */
-export function visibleFiles(records: readonly BatchRecord[], compactions: readonly CompactionRecord[]): LakeFile[] {
-  const files = new Map(records.flatMap((record) => record.files.map((file) => [file.key, file] as const)));
+export function visibleFiles(
+  day: string,
+  batches: readonly Pick<BatchRecord, "files">[],
+  compactions: readonly CompactionRecord[],
+): LakeFile[] {
+  const files = new Map<string, LakeFile>();
+  for (const batch of batches) for (const file of batch.files) if (file.day === day) files.set(file.key, file);
   for (const { file, replaces } of compactions) {
     for (const key of replaces) files.delete(key);
     files.set(file.key, file);

@@ -5,31 +5,31 @@
  * @see design §3 point 2; `docs/decisions/0010-damage-is-found-before-publishing.md`
  */
 import { lstat } from "node:fs/promises";
-import { SpampotsError } from "../errors.ts";
+import { join } from "node:path";
 import { systemCode } from "../store/disk-error.ts";
-import type { Lake } from "./lake.ts";
-import { isCompactionKey, type LakeFile } from "./records.ts";
-import { faultOf, type LakeFault } from "./verify.ts";
+import type { Store } from "../store/store.ts";
+import { damageOf, faultOf, type LakeFault } from "./fault.ts";
+import type { LakeFile } from "./records.ts";
 
 /** @throws SpampotsError `lake-damaged` that names the first file which isn't what its record says. */
 export type FileCheck = (files: readonly LakeFile[]) => Promise<void>;
 
 /** A check that remembers which files it found sound. */
-export function fileCheck(lake: Pick<Lake, "store" | "path">): FileCheck {
+export function fileCheck(root: string, store: Store): FileCheck {
   const sound = new Map<string, string>();
   const faultOfFile = async (file: LakeFile): Promise<LakeFault | undefined> => {
-    const stamp = await stampOf(lake.path(file.key));
+    const stamp = await stampOf(join(root, file.key));
     const name = `${file.key} ${file.sha256} ${file.bytes}`;
     if (stamp !== undefined && sound.get(name) === stamp) return undefined;
-    const fault = await faultOf(lake, file);
+    const fault = await faultOf({ store }, file);
     if (fault !== undefined) return { key: file.key, fault };
     if (stamp !== undefined) sound.set(name, stamp);
     return undefined;
   };
   return async (files) => {
     const faults = (await Promise.all(files.map(faultOfFile))).filter((fault) => fault !== undefined);
-    const [first] = faults;
-    if (first !== undefined) throw damaged(first, faults.length - 1);
+    const damage = damageOf(faults);
+    if (damage !== undefined) throw damage;
   };
 }
 
@@ -42,15 +42,4 @@ async function stampOf(path: string): Promise<string | undefined> {
     if (systemCode(error) === "ENOENT") return undefined;
     throw error;
   }
-}
-
-function damaged({ key, fault }: LakeFault, others: number): SpampotsError {
-  return new SpampotsError("lake-damaged", "A file of the lake is missing or not what its record says.", {
-    hint: isCompactionKey(key)
-      ? "Restore it from a copy of the lake; `spampots lake verify` names every such file."
-      : "Restore it from a copy of the lake, or make it anew: `spampots ingest --again` with its raw file in done/, whose name begins like this one's. `spampots lake verify` names every such file.",
-    key,
-    fault,
-    ...(others > 0 ? { others } : {}),
-  });
 }

@@ -9,7 +9,15 @@ import { dayMs } from "../model.ts";
 import type { StoreEntry } from "../store/store.ts";
 import { daysOf, recordsOfDay } from "./days.ts";
 import type { Lake } from "./lake.ts";
-import { type BatchName, datasets, parseBatchKey, parseFileKey, retainedFrom } from "./records.ts";
+import {
+  type BatchName,
+  compactionRecordKeyOf,
+  datasets,
+  type LakeFile,
+  parseBatchKey,
+  parseFileKey,
+  retainedFrom,
+} from "./records.ts";
 
 /** A Parquet file that can go, and why. */
 export interface DeadFile {
@@ -38,16 +46,22 @@ export async function* deadFiles(
   for (const day of await daysOf(lake)) {
     const expired = Date.parse(day) + dayMs <= retained;
     const fate = expired ? undefined : await fateOfDay(lake, day, newest);
+    const unnamed: StoreEntry[] = [];
     for (const dataset of datasets) {
       for await (const entry of lake.store.list(`${dataset}/day=${day}/`)) {
         if (fate === undefined) yield { why: "expired", entry };
         else if (!fate.visible.has(entry.key)) {
           const since = fate.replacedAt(entry.key);
           if (Math.max(since ?? 0, entry.modifiedAt) > now - dayMs) continue;
-          yield { why: since === undefined ? "unnamed" : "replaced", entry };
+          if (since === undefined) unnamed.push(entry);
+          else yield { why: "replaced", entry };
         }
       }
     }
+    if (unnamed.length === 0) continue;
+    // Who was stopped for a day between file and record may have gone on meanwhile.
+    const again = await fateOfDay(lake, day, await newestCommitted(lake));
+    for (const entry of unnamed) if (!again.visible.has(entry.key)) yield { why: "unnamed", entry };
   }
 }
 
@@ -65,7 +79,8 @@ async function newestCommitted(lake: Lake): Promise<ReadonlyMap<string, Committe
   const newest = new Map<string, Committed>();
   for await (const { key, modifiedAt } of lake.store.list("batches/")) {
     const name = parseBatchKey(key);
-    if (name === undefined || (newest.get(name.batch16)?.name.generation ?? 0) > name.generation) continue;
+    // Of two of one generation the first counts, as it does for who reads (`newestGenerations`).
+    if (name === undefined || (newest.get(name.batch16)?.name.generation ?? 0) >= name.generation) continue;
     newest.set(name.batch16, { name, at: modifiedAt });
   }
   return newest;
@@ -82,10 +97,12 @@ async function fateOfDay(lake: Lake, day: string, newest: ReadonlyMap<string, Co
   const records = await recordsOfDay(lake, names, day);
   const visible = new Set((await lake.filesOfDay(day, records)).map((file) => file.key));
   const replaced = new Map<string, number>();
-  for (const { file, replaces } of await lake.compactions(day)) {
-    // A compaction's file is put just before its record; where it is gone too, that was long ago.
-    const at = (await lake.store.stat(file.key))?.modifiedAt ?? 0;
-    for (const key of replaces) replaced.set(key, at);
+  const committed = new Map<string, number>();
+  for await (const { key, modifiedAt } of lake.store.list(`compactions/${day}/`)) committed.set(key, modifiedAt);
+  for (const record of await lake.compactions(day)) {
+    // One that came since the listing is younger than a day.
+    const at = committed.get(compactionRecordKeyOf(record)) ?? Number.POSITIVE_INFINITY;
+    for (const key of record.replaces) replaced.set(key, at);
   }
   return {
     visible,
@@ -96,4 +113,18 @@ async function fateOfDay(lake: Lake, day: string, newest: ReadonlyMap<string, Co
       return replaced.get(key);
     },
   };
+}
+
+/**
+ * To be called once a record names these files (local paths by file): those that aren't there are put again. A file that
+ * no record named for a day is swept: that happens to whoever is stopped so long between put and commit, or puts again
+ * what a killed process left just when a sweep looks at it.
+ */
+export async function putAgainIfSwept(
+  { store }: Pick<Lake, "store">,
+  files: ReadonlyMap<LakeFile, string>,
+): Promise<void> {
+  for (const [{ key, bytes }, path] of files) {
+    if ((await store.stat(key)) === undefined) await store.putFile(key, { path, bytes });
+  }
 }

@@ -4,17 +4,11 @@
  *
  * @see design §3 point 2
  */
+import { mapAtOnce } from "../at-once.ts";
 import { isError, type SpampotsError } from "../errors.ts";
+import { faultOf, type LakeFault } from "./fault.ts";
 import type { Lake } from "./lake.ts";
-import { type BatchRecord, type LakeFile, visibleFiles } from "./records.ts";
-
-/** What is wrong with a file: it isn't there, it ends early, it holds other bytes, or (a record) it can't be read. */
-export type LakeFaultWord = "missing" | "truncated" | "changed" | "unreadable";
-
-export interface LakeFault {
-  readonly key: string;
-  readonly fault: LakeFaultWord;
-}
+import { type BatchName, type BatchRecord, visibleFiles } from "./records.ts";
 
 export interface LakeReport {
   /** Parquet files that were compared, and their bytes. */
@@ -29,6 +23,10 @@ export interface VerifyLakeOptions {
   readonly retainedFrom?: number;
   readonly onProgress?: (done: { readonly day: string; readonly files: number; readonly bytes: number }) => void;
 }
+
+/** Files and records that are read at a time. */
+const filesAtOnce = 8;
+const recordsAtOnce = 32;
 
 /** Compares all files that records make visible. What is wrong is reported, never thrown; what the disk throws is. */
 export async function verifyLake(
@@ -51,8 +49,9 @@ export async function verifyLake(
   for (const [day, records] of [...days].sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (retainedFrom !== undefined && Date.parse(day) < retainedFrom) continue;
     const compactions = await read(() => lake.compactions(day));
-    for (const file of compactions === undefined ? [] : visibleFiles(records, compactions)) {
-      const fault = await faultOf(lake, file);
+    const visible = compactions === undefined ? [] : visibleFiles(day, records, compactions);
+    const found = await mapAtOnce(visible, filesAtOnce, async (file) => ({ file, fault: await faultOf(lake, file) }));
+    for (const { file, fault } of found) {
       if (fault !== undefined) faults.push({ key: file.key, fault });
       files += 1;
       bytes += file.bytes;
@@ -68,8 +67,9 @@ async function filesByDay(
   read: <T>(work: () => Promise<T>) => Promise<T | undefined>,
 ): Promise<Map<string, BatchRecord[]>> {
   const days = new Map<string, BatchRecord[]>();
-  for (const name of await lake.names()) {
-    const record = await read(() => lake.record(name));
+  const readAll = (names: readonly BatchName[]) =>
+    mapAtOnce(names, recordsAtOnce, (name) => read(() => lake.record(name)));
+  for (const record of await readAll(await lake.names({ all: true }))) {
     if (record === undefined) continue;
     for (const [day, files] of Map.groupBy(record.files, (file) => file.day)) {
       const records = days.get(day);
@@ -81,11 +81,3 @@ async function filesByDay(
 }
 
 const keyOf = (error: SpampotsError) => String(error.facts.key ?? "");
-
-/** What is wrong with a file of the lake, by its record; `undefined` where nothing is. */
-export async function faultOf(lake: Pick<Lake, "store">, file: LakeFile): Promise<LakeFaultWord | undefined> {
-  const found = await lake.store.digest(file.key, { bytes: file.bytes });
-  if (found === undefined) return "missing";
-  if (found.bytes !== file.bytes) return found.bytes < file.bytes ? "truncated" : "changed";
-  return found.sha256 === file.sha256 ? undefined : "changed";
-}

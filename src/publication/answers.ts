@@ -1,7 +1,7 @@
-/** How a run gets on with its store: one that is away keeps each log waiting for its whole deadline. Pure. */
+/** How a run gets on with its store and its cluster: one that is away keeps each log waiting for its whole deadline. Pure. */
 import { isError } from "../errors.ts";
 
-/** Logs or slices in a row without an answer after which the store counts as away: one may be one ill disk of it. */
+/** Logs or slices in a row without an answer after which store or cluster count as away: one may be one ill disk of it. */
 const mostUnanswered = 3;
 
 export class Answers {
@@ -17,8 +17,9 @@ export class Answers {
     return this.#unanswered >= mostUnanswered || this.#signal?.aborted === true;
   }
 
-  /** How one log's, or one slice's, turn with the store ended. */
+  /** How one log's, or one slice's, turn ended. */
   heard(error?: unknown): void {
-    this.#unanswered = isError(error, "store-unavailable") ? this.#unanswered + 1 : 0;
+    const isAway = isError(error, "store-unavailable") || isError(error, "engine-unavailable");
+    this.#unanswered = isAway ? this.#unanswered + 1 : 0;
   }
 }

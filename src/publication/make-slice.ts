@@ -2,7 +2,8 @@
  * What a publication, or the preview of one, is made of: a slice rendered after its sensors were found to be known, with the
  * records and the coverage that its manifests state. So a preview shows what is published.
  */
-import { SpampotsError } from "../errors.ts";
+import { rm } from "node:fs/promises";
+import { isError, SpampotsError } from "../errors.ts";
 import type { Due } from "../feed/due.ts";
 import type { LakeState } from "../feed/input-set.ts";
 import { coverageOf } from "../lake/coverage.ts";
@@ -38,7 +39,13 @@ export async function makeSlice(
   checkSensors(due, world.sensorIds);
   const own = await putRecords();
   const records = await readSliceRecords(world.store, feed.id, due.policy.digest, due.period.id, own);
-  const rendered = await renderSlice({ ...job, records }, folder, world);
+  const render = () => renderSlice({ ...job, records }, folder, world);
+  const rendered = await render().catch(async (error: unknown) => {
+    // A cluster that lost a worker in the middle goes on without it.
+    if (!isError(error, "engine-unavailable") || error.facts.again !== true) throw error;
+    await rm(folder, { recursive: true, force: true });
+    return render();
+  });
   return { rendered, records, coverage: coverageIn(state, due) };
 }
 

@@ -10,6 +10,7 @@ import type { Lake } from "../lake/lake.ts";
 import { retainedFrom } from "../lake/records.ts";
 import { dayMs } from "../model.ts";
 import type { DueAgain } from "./again.ts";
+import type { Publication } from "./log.ts";
 
 /** Narrows what is published. */
 export interface Selected {
@@ -58,11 +59,12 @@ const seen = new WeakMap<Lake, Seen>();
 
 /**
  * The lake as `due` sees it, back to the oldest instant that any subscription retains. The same object as the last time
- * where nothing changed: what was worked out for it (`input-set.ts`) still holds then.
+ * where nothing changed: what was worked out for it (`input-set.ts`) still holds then. `all` as in {@link Lake.names}.
  */
 export async function lakeState(
   world: { readonly lake: Lake; readonly partners: readonly Partner[]; readonly retainLakeDays?: number },
   now: number,
+  { all = true }: { readonly all?: boolean } = {},
 ): Promise<LakeState> {
   const { lake, retainLakeDays } = world;
   const retains = world.partners.flatMap((partner) => partner.subscriptions.map(({ feed }) => feed.retain));
@@ -71,7 +73,7 @@ export async function lakeState(
   const to = Math.floor(now / dayMs + 2) * dayMs;
   const retained = retainLakeDays === undefined ? {} : { retainedFrom: retainedFrom(now, retainLakeDays) };
   const span = JSON.stringify([from, to, retained]);
-  const [names, exclusions] = [await lake.names(), await lake.exclusions()];
+  const [names, exclusions] = [await lake.names({ all }), await lake.exclusions()];
   const before = seen.get(lake);
   if (before?.names === names && before.exclusions === exclusions && before.span === span) return before.state;
   const earliest = names.reduce((first, { firstDay }) => (firstDay < first ? firstDay : first), "~");
@@ -104,4 +106,22 @@ const sliceText = ({ subscription, due: { policy, period, input } }: Planned) =>
 /** Name of the lease of a slice: what it says of partners is a digest. */
 export function sliceLease(planned: Planned): string {
   return `slices/${createHash("sha256").update(sliceText(planned)).digest("hex").slice(0, 32)}`;
+}
+
+/** Is this the publication that was planned to come after `tip`, as another runner with the same plan made it? */
+export function isAsPlanned(
+  { manifest }: Publication,
+  { partner, subscription, due, again }: Planned,
+  tip: Publication | undefined,
+): boolean {
+  return (
+    again === undefined &&
+    manifest.kind === "publication" &&
+    manifest.partner === partner.id &&
+    manifest.feed === subscription.feed.id &&
+    manifest.previous_sha256 === (tip?.payloadSha256 ?? null) &&
+    manifest.period.id === due.period.id &&
+    manifest.policy.digest === due.policy.digest &&
+    manifest.input.digest === due.input.digest
+  );
 }

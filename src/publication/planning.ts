@@ -2,6 +2,7 @@
  * Planning a run: what of each log is due. Logs are read with a few requests each, however long they are; of logs that
  * this process knows from before, only those are read of which something seems due.
  */
+import { logsAtOnce, mapAtOnce } from "../at-once.ts";
 import { isError, SpampotsError } from "../errors.ts";
 import { due } from "../feed/due.ts";
 import type { LakeState } from "../feed/input-set.ts";
@@ -11,7 +12,6 @@ import type { Store } from "../store/store.ts";
 import { dueAgain } from "./again.ts";
 import { announceTips } from "./announce.ts";
 import type { Answers } from "./answers.ts";
-import { logsAtOnce, mapAtOnce } from "./at-once.ts";
 import { checkNotBehind, readOwnTip } from "./behind.ts";
 import { type Chain, readChain } from "./chain.ts";
 import { logStateOf } from "./compose.ts";

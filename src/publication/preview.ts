@@ -5,7 +5,7 @@
  * @see `make-slice.ts`, `compose.ts`: the same for both
  */
 import { rm } from "node:fs/promises";
-import { type Due, periodsThatShouldExist } from "../feed/due.ts";
+import { type Due, periodsThatShouldExist, purposeOf } from "../feed/due.ts";
 import { inputSet, type LakeState } from "../feed/input-set.ts";
 import type { Partner, Subscription } from "../feed/partners.ts";
 import { inForce, policyOf, withheldColumns } from "../feed/policy.ts";
@@ -115,8 +115,9 @@ export async function previewDifference(
   const batches = new Map(
     [before, after].flatMap(({ due }) => due.input.batches.map((record) => [record.batch, record])),
   );
-  const captures = await world.lake.select("captures", [...batches.values()], period.start, period.end);
-  for await (const { columns } of world.engine.rows({ captures }, differenceSql(old, fresh, compared))) {
+  using captures = await world.lake.select("captures", [...batches.values()], period.start, period.end);
+  const purpose = ["preview", ...purposeOf(feed, after.due)];
+  for await (const { columns } of world.engine.rows({ captures }, differenceSql(old, fresh, compared), purpose)) {
     const [added = 0, removed = 0, changed = 0] = columns.map(([cell]) => Number(cell));
     return { rows: { added, removed, changed }, emptied, filled };
   }

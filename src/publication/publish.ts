@@ -4,8 +4,9 @@
  * own log.
  */
 import { rm } from "node:fs/promises";
+import { logsAtOnce, mapAtOnce } from "../at-once.ts";
 import type { Leases } from "../delivery/leases.ts";
-import { codeOf, SpampotsError } from "../errors.ts";
+import { codeOf, isError, SpampotsError } from "../errors.ts";
 import type { LakeState } from "../feed/input-set.ts";
 import type { Partner } from "../feed/partners.ts";
 import { inForce } from "../feed/policy.ts";
@@ -16,18 +17,18 @@ import { temporaryPath } from "../store/temporary.ts";
 import { putAgainRecord } from "./again.ts";
 import { ensureAnnounced } from "./announce.ts";
 import { Answers } from "./answers.ts";
-import { logsAtOnce, mapAtOnce } from "./at-once.ts";
 import { type PublicationFacts, publicationManifest } from "./compose.ts";
 import type { Keyring } from "./keys.ts";
 import type { KnownLogs } from "./known-logs.ts";
-import { append, logKey, type Publication, readManifest } from "./log.ts";
+import { append, type Publication, readManifest } from "./log.ts";
 import { type MadeSlice, type MakingWorld, makeSlice } from "./make-slice.ts";
 import { encodeManifest, feedPrefix, type Manifest, payloadDigest } from "./manifest.ts";
 import { putMark } from "./marks.ts";
-import { grouped, lakeState, logName, type Planned, type Selected, selectedLogs, sliceLease } from "./plan.ts";
+import { isAsPlanned, lakeState, logName, type Planned, type Selected, selectedLogs, sliceLease } from "./plan.ts";
 import { Planning } from "./planning.ts";
 import { putArtifacts, putMissing } from "./put-artifacts.ts";
 import { keyFinder } from "./sign.ts";
+import { SliceQueue } from "./slice-queue.ts";
 
 /** What publishing works with. */
 export interface PublishWorld extends MakingWorld {
@@ -78,8 +79,8 @@ export interface PublishOutcome {
   readonly failures: readonly Failure[];
   /** Logs that another publisher was writing; what was due there is its business now. */
   readonly contested: number;
-  /** Slices that another runner is at; what isn't published of them is the next run's. */
-  readonly elsewhere: number;
+  /** Leases of slices that other runners are at; what isn't published of them is the next run's. */
+  readonly elsewhere: readonly string[];
 }
 
 /**
@@ -87,9 +88,19 @@ export interface PublishOutcome {
  * concerns one log alone.
  */
 export async function publish(world: PublishWorld, selected: Selected = {}): Promise<PublishOutcome> {
-  const state = await lakeState(world, world.clock());
-  const run = new PublishRun(world, state, selected.dry === true);
-  await run.plan(selected);
+  const planned = async (state: LakeState) => {
+    const run = new PublishRun(world, state, selected.dry === true);
+    await run.plan(selected);
+    return run;
+  };
+  // What is made is made of all that is there: two runners that know of different batches would revise each other. Who
+  // comes again and again, and mostly in vain, asks for that once there is something to make.
+  const looksOften = world.known !== undefined;
+  const seen = await lakeState(world, world.clock(), { all: !looksOften });
+  const look = await planned(seen);
+  if (look.isIdle) return look;
+  const state = looksOften ? await lakeState(world, world.clock()) : seen;
+  const run = state === seen ? look : await planned(state);
   await run.carryOut();
   return run;
 }
@@ -98,17 +109,15 @@ class PublishRun implements PublishOutcome {
   readonly published: Published[] = [];
   readonly failures: Failure[] = [];
   contested = 0;
-  elsewhere = 0;
+  elsewhere: readonly string[] = [];
   readonly #world: PublishWorld;
   readonly #state: LakeState;
   readonly #dry: boolean;
-  #planned: readonly Planned[] = [];
+  #queue = new SliceQueue([]);
   #tips: Map<string, Publication | undefined> = new Map();
   readonly #announced = new Set<string>();
   /** The store's own chain: looked at once a run. */
   #announcedToAll: Promise<number> | undefined;
-  /** Logs that take nothing more in this run. */
-  readonly #stopped = new Set<string>();
   readonly #answers: Answers;
 
   constructor(world: PublishWorld, state: LakeState, dry: boolean) {
@@ -124,40 +133,44 @@ class PublishRun implements PublishOutcome {
       answers: this.#answers,
       onFailure: (failure) => this.#fail(failure),
     });
-    this.#planned = await planning.plan(selectedLogs(this.#world.partners, selected), selected);
+    this.#queue = new SliceQueue(await planning.plan(selectedLogs(this.#world.partners, selected), selected));
     this.#tips = planning.tips;
   }
 
-  async carryOut(): Promise<void> {
-    const groups = grouped(this.#planned);
-    for (const [index, group] of groups.entries()) {
-      const [first] = group;
-      if (first === undefined) continue;
-      if (this.#answers.over) return;
-      const { period } = first.due;
-      const feed = first.subscription.feed.id;
-      this.#world.onProgress?.({ done: index, of: groups.length, feed, period: period.id });
-      await this.#publishGroup(group);
-    }
+  /** True where nothing is to be made. */
+  get isIdle(): boolean {
+    return this.#queue.size === 0;
   }
 
-  /** Makes one slice, unless another runner is at it, or was since it was planned. Never rejects. */
-  async #publishGroup(group: readonly Planned[]): Promise<void> {
-    const open = group.filter(
-      ({ partner, subscription }) => !this.#stopped.has(logName(partner.id, subscription.feed.id)),
-    );
-    const [first] = open;
-    if (first === undefined) return;
+  async carryOut(): Promise<void> {
+    const queue = this.#queue;
+    const passed = new Set<string>();
+    for (let open = queue.next(); open !== undefined && !this.#answers.over; open = queue.next()) {
+      const [first] = open;
+      if (first === undefined) return;
+      const feed = first.subscription.feed.id;
+      this.#world.onProgress?.({ done: queue.size - queue.left, of: queue.size, feed, period: first.due.period.id });
+      if (await this.#publishSlice(first, open)) {
+        queue.done(open);
+        passed.clear();
+      } else {
+        queue.pass(open);
+        passed.add(sliceLease(first));
+      }
+    }
+    this.elsewhere = [...passed];
+  }
+
+  /** Makes one slice, unless others made it since it was planned. False where another runner is at it. Never rejects. */
+  async #publishSlice(first: Planned, open: readonly Planned[]): Promise<boolean> {
     const leases = this.#dry ? undefined : this.#world.leases;
     try {
-      if (leases === undefined) return await this.#makeSlice(first, open);
-      const lease = await leases.take(sliceLease(first));
-      if (lease === undefined) {
-        this.elsewhere += 1;
-        // Later periods of these logs come after this one.
-        for (const { partner, subscription } of open) this.#stopped.add(logName(partner.id, subscription.feed.id));
-        return;
+      if (leases === undefined) {
+        await this.#makeSlice(first, open);
+        return true;
       }
+      const lease = await leases.take(sliceLease(first));
+      if (lease === undefined) return false;
       try {
         const left = await this.#stillDue(open);
         if (left[0] !== undefined) await this.#makeSlice(left[0], left);
@@ -165,34 +178,65 @@ class PublishRun implements PublishOutcome {
         await lease.release();
       }
     } catch (error) {
-      if (this.#world.signal?.aborted === true) {
-        const period = first.due.period.id;
-        this.#world.log.warn(
-          { feed: first.subscription.feed.id, period, err: error },
-          "a slice was broken off; it is made again",
-        );
-        return;
-      }
-      this.#answers.heard(error);
-      for (const { partner, subscription, due: entry } of open) {
-        this.#fail({ partner: partner.id, feed: subscription.feed.id, period: entry.period.id, error });
-      }
+      this.#sliceFailed(first, open, error);
+    }
+    return true;
+  }
+
+  #sliceFailed(first: Planned, open: readonly Planned[], error: unknown): void {
+    if (this.#world.signal?.aborted === true) {
+      const period = first.due.period.id;
+      const feed = first.subscription.feed.id;
+      this.#world.log.warn({ feed, period, err: error }, "a slice was broken off; it is made again");
+      return;
+    }
+    this.#answers.heard(error);
+    for (const { partner, subscription, due: entry } of open) {
+      this.#fail({ partner: partner.id, feed: subscription.feed.id, period: entry.period.id, error });
     }
   }
 
-  /** Of a slice that is ours now: logs to which nobody added since they were read. */
+  /** Of a slice that is ours now: logs that nobody added it to since they were read. */
   async #stillDue(group: readonly Planned[]): Promise<readonly Planned[]> {
-    const left = await mapAtOnce(group, logsAtOnce, async (planned) => {
-      const { partner, subscription } = planned;
-      const name = logName(partner.id, subscription.feed.id);
-      const place = this.#world.store.under(feedPrefix(partner.id, subscription.feed.id));
-      const next = logKey((this.#tips.get(name)?.manifest.sequence ?? 0) + 1);
-      if ((await place.stat(next)) === undefined) return [planned];
-      this.contested += 1;
-      this.#stopped.add(name);
-      return [];
-    });
+    const left = await mapAtOnce(group, logsAtOnce, async (planned) =>
+      (await this.#isOvertaken(planned)) ? [] : [planned],
+    );
     return left.flat();
+  }
+
+  /**
+   * Did another publisher add to the log? Where it added this very publication, the log's later ones are made after it as
+   * if it were our own; after anything else it has to be planned anew. Never rejects for what concerns the log alone.
+   */
+  async #isOvertaken(planned: Planned): Promise<boolean> {
+    const { store, keyring } = this.#world;
+    const { partner, subscription, due: entry } = planned;
+    const [feed, name] = [subscription.feed.id, logName(partner.id, subscription.feed.id)];
+    const tip = this.#tips.get(name);
+    const place = store.under(feedPrefix(partner.id, feed));
+    try {
+      const next = await readManifest(place, (tip?.manifest.sequence ?? 0) + 1, keyFinder(keyring.keys));
+      if (next === undefined) return false;
+      if (next.kid === keyring.live && isAsPlanned(next, planned, tip)) await this.#goOnFrom(name, next);
+      else this.#contest(name);
+    } catch (error) {
+      if (isError(error, "store-unavailable")) throw error;
+      this.#fail({ partner: partner.id, feed, period: entry.period.id, error });
+    }
+    return true;
+  }
+
+  /** A log's newest publication is this one, of ours or of another runner. */
+  async #goOnFrom(name: string, publication: Publication): Promise<void> {
+    const { partner, feed } = publication.manifest;
+    await putMark(this.#world.marks, partner, feed, publication);
+    this.#tips.set(name, publication);
+    this.#world.known?.note(name, publication);
+  }
+
+  #contest(name: string): void {
+    this.contested += 1;
+    this.#queue.stop(name);
   }
 
   async #makeSlice(first: Planned, group: readonly Planned[]): Promise<void> {
@@ -242,13 +286,10 @@ class PublishRun implements PublishOutcome {
       }
       const committed = await this.#commit(store, manifest, rendered);
       if (committed === undefined) {
-        this.contested += 1;
-        this.#stopped.add(name);
+        this.#contest(name);
         return undefined;
       }
-      await putMark(this.#world.marks, partner.id, manifest.feed, committed);
-      this.#tips.set(name, committed);
-      this.#world.known?.note(name, committed);
+      await this.#goOnFrom(name, committed);
       this.#answers.heard();
       log.info(
         { partner: partner.id, feed: manifest.feed, sequence: manifest.sequence, period: manifest.period.id },
@@ -302,7 +343,7 @@ class PublishRun implements PublishOutcome {
   #fail(failure: Failure): void {
     this.failures.push(failure);
     const { partner, feed, period, error } = failure;
-    this.#stopped.add(logName(partner, feed));
+    this.#queue.stop(logName(partner, feed));
     this.#world.known?.forget(logName(partner, feed));
     this.#world.log.error({ partner, feed, period, code: codeOf(error), err: error }, "not published");
   }

@@ -3,7 +3,7 @@
  */
 import { mkdir } from "node:fs/promises";
 import type { SensorPatterns } from "../capture/probe.ts";
-import type { Due } from "../feed/due.ts";
+import { type Due, purposeOf } from "../feed/due.ts";
 import type { Feed } from "../feed/feeds.ts";
 import { type Policy, withheldColumns } from "../feed/policy.ts";
 import { buildSlice } from "../feed/slice.ts";
@@ -56,11 +56,11 @@ async function renderRows(job: SliceJob, folder: string, world: SliceWorld): Pro
   const sql = isCsv ? slice.packed({ beside: besideForCsv(slice.columns), alone }) : slice.sql;
   const captureColumn = isCounted ? (isCsv ? ["packed", ...alone] : byColumn).indexOf("captures") : -1;
   const { from, to } = due.policy.covers;
-  const captures = await world.lake.select("captures", due.input.batches, from, to);
+  using captures = await world.lake.select("captures", due.input.batches, from, to);
   let rows = 0;
   let total = 0;
   try {
-    for await (const chunk of world.engine.rows({ captures }, sql)) {
+    for await (const chunk of world.engine.rows({ captures }, sql, purposeOf(feed, due))) {
       rows += chunk.rows;
       for (const cell of chunk.columns[captureColumn] ?? []) total += Number(cell);
       await csv?.write(chunk);

@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
+import { purposeOf } from "../feed/due.ts";
 import { dayId, previousPeriod, secondsInstant } from "../feed/period.ts";
 import { answerCells, type SummaryQuestion, summarySql } from "../feed/summary-sql.ts";
 import { coverageOf } from "../lake/coverage.ts";
@@ -113,10 +114,11 @@ export async function renderSummary(job: SliceJob, folder: string, world: SliceW
 async function ask({ feed, due }: SliceJob, { lake, engine }: SliceWorld): Promise<Answers> {
   const { policy, input, period } = due;
   const from = previousPeriod(period).start;
-  const captures = await lake.select("captures", input.batches, from, period.end);
-  const requests = await lake.select("requests", input.batches, from, period.end);
+  using captures = await lake.select("captures", input.batches, from, period.end);
+  using requests = await lake.select("requests", input.batches, from, period.end);
   const found = new Map<string, AnswerRow[]>();
-  for await (const { rows, columns } of engine.rows({ captures, requests }, summarySql(feed, policy))) {
+  const purpose = purposeOf(feed, due);
+  for await (const { rows, columns } of engine.rows({ captures, requests }, summarySql(feed, policy), purpose)) {
     const [questions, , ...cells] = columns;
     for (let row = 0; row < rows; row += 1) {
       const answer = Object.fromEntries(answerCells.map((name, index) => [name, cells[index]?.[row] ?? null]));
@@ -177,7 +179,7 @@ function summaryOf({ feed, due }: SliceJob, answers: Answers): Summary {
       asns: bothOf(answers("totals"), "n5"),
       economies: bothOf(answers("totals"), "n6"),
     },
-    crossing: { known: bothOf(answers("crossing"), "n2"), differing: bothOf(answers("crossing"), "n3") },
+    crossing: { known: bothOf(answers("totals"), "n7"), differing: bothOf(answers("totals"), "n8") },
     days: daysOf(due, answers("days")),
     source_economies: answers("economies").map((row) => ({ economy: text(row.t1), ...figureOf(row) })),
     source_asns: answers("systems").map((row) => ({

@@ -67,20 +67,43 @@ export interface SweepReport {
   readonly failures: readonly { readonly place: string; readonly error: unknown }[];
 }
 
-/** Sweeps everything; with `dry` nothing is deleted, and the report says what would be. What fails stops only its place. */
-export async function sweep(world: SweepWorld, { dry = false } = {}): Promise<SweepReport> {
+const isFolder = (place: string) => !place.startsWith("s3://");
+
+/**
+ * What is swept: `here` are raw and temporary files of this machine, which nobody else can delete; `shared` is all that
+ * machines have in common.
+ */
+export type SweepPlace = "here" | "shared";
+
+export interface SweepOptions {
+  /** Delete nothing; the report says what would be. */
+  readonly dry?: boolean;
+  /** Everything where absent. */
+  readonly only?: SweepPlace;
+}
+
+/** Sweeps. What fails stops only its place. */
+export async function sweep(world: SweepWorld, { dry = false, only }: SweepOptions = {}): Promise<SweepReport> {
   const run = new SweepRun(world, dry);
+  if (only !== "here") await sweepShared(run, world);
+  if (only !== "shared") await sweepHere(run);
+  return run;
+}
+
+async function sweepShared(run: SweepRun, world: SweepWorld): Promise<void> {
   for await (const partner of world.store.children("partners/")) {
     for await (const feed of world.store.children(`partners/${partner}/`)) {
       if (feed !== "keys") await run.at(feedPrefix(partner, feed), (place) => run.feed(place, partner, feed));
     }
   }
   await run.at("lake", () => run.lake());
-  await run.at("done", () => run.raw());
-  await run.at("temporary files", () => run.temporary());
   await run.at("leases", () => run.old("leases", dayMs));
   await run.at("health", () => run.old("health", healthKeptMs));
-  return run;
+}
+
+async function sweepHere(run: SweepRun): Promise<void> {
+  await run.at("done", () => run.raw());
+  await run.at("temporary files", () => run.temporary());
 }
 
 class SweepRun implements SweepReport {
@@ -132,8 +155,9 @@ class SweepRun implements SweepReport {
   /** A raw file is kept as many days from when its batch was first committed, or, without a batch, from its own time. */
   async raw(): Promise<void> {
     const { lake, now, settings } = this.#world;
-    const commits = await firstCommits(lake);
-    for (const name of await namesIn(settings.done)) {
+    const names = await namesIn(settings.done);
+    const commits = names.length === 0 ? new Map<string, number>() : await firstCommits(lake);
+    for (const name of names) {
       const path = join(settings.done, name);
       const facts = await stat(path).catch(() => undefined);
       const batch16 = /^([0-9a-f]{16})-/.exec(name)?.[1];
@@ -148,7 +172,7 @@ class SweepRun implements SweepReport {
     const { data, lake, tables, keys, tips, store } = this.#world.settings;
     const before = this.#world.now - dayMs;
     const marks = (await namesIn(tips)).map((name) => join(tips, name));
-    for (const root of new Set([data, lake, tables, keys, ...marks, ...(store.startsWith("s3://") ? [] : [store])])) {
+    for (const root of new Set([data, tables, keys, ...marks, ...[lake, store].filter(isFolder)])) {
       const found = await leftovers(root);
       if (!this.#dry) await sweepTemporary(root, before);
       const left = this.#dry ? found.filter(({ modifiedAt }) => modifiedAt >= before) : await leftovers(root);

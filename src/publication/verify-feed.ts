@@ -4,10 +4,10 @@
  *
  * @see design §3 points 10-14
  */
+import { readAhead, type Start, startAtOnce } from "../at-once.ts";
 import { isError, SpampotsError } from "../errors.ts";
 import { type Tlp, tlpRank } from "../model.ts";
 import type { Store } from "../store/store.ts";
-import { readAhead, type Start, startAtOnce } from "./at-once.ts";
 import { logKey, maxJwsBytes, type Publication, readBounded, sequenceOf } from "./log.ts";
 import { decodeManifest, type Manifest, payloadDigest, tlpInName } from "./manifest.ts";
 import { holds, readJws, type UncheckedJws } from "./sign.ts";

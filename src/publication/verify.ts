@@ -8,11 +8,11 @@
  *
  * @see design §3 points 10-14
  */
+import { mapAtOnce } from "../at-once.ts";
 import { SpampotsError } from "../errors.ts";
 import { plain } from "../log.ts";
 import type { Tlp } from "../model.ts";
 import type { Store } from "../store/store.ts";
-import { mapAtOnce } from "./at-once.ts";
 import { type Chain, readChain } from "./chain.ts";
 import { standingOf, type Trust } from "./trust.ts";
 import { type Expectation, type FeedProgress, type FeedRequest, verifyFeed } from "./verify-feed.ts";

@@ -133,7 +133,7 @@ export function s3Error(error: unknown, request: S3Request, attempts: number): u
 }
 
 function deniedHint(name: string, status: number | undefined): string | undefined {
-  if (name === "NoSuchBucket") return "There is no such bucket: make it, or correct SPAMPOTS_STORE.";
+  if (name === "NoSuchBucket") return "There is no such bucket: make it, or correct SPAMPOTS_STORE or SPAMPOTS_LAKE.";
   if (status === 404) return "Something else deletes objects or uploads of the store while it is written: find it.";
   if (name.endsWith("ProviderError")) {
     return "No credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile.";
@@ -142,7 +142,7 @@ function deniedHint(name: string, status: number | undefined): string | undefine
     return "Look at the credentials and their rights: s3:GetObject, s3:PutObject, s3:DeleteObject, s3:AbortMultipartUpload, and s3:ListBucket (without which S3 answers 403 for a missing key).";
   }
   if (status === undefined) return undefined;
-  return "Look at SPAMPOTS_STORE, SPAMPOTS_S3_REGION and SPAMPOTS_S3_PATH_STYLE: bucket, region and form of address must fit together.";
+  return "Look at SPAMPOTS_STORE or SPAMPOTS_LAKE, SPAMPOTS_S3_REGION and SPAMPOTS_S3_PATH_STYLE: bucket, region and form of address must fit together.";
 }
 
 /** For a refusal that may be of a signature alone: this machine's clock is wrong, and the client knows the right time by now. */

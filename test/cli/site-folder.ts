@@ -27,6 +27,8 @@ export interface Going {
   /** What it wrote to standard error so far. */
   readonly stderr: () => string;
   readonly stdout: () => string;
+  /** Sends a signal, and goes on. */
+  send(signal: "SIGSTOP" | "SIGCONT" | "SIGKILL"): void;
   /** Sends the signal; says how it ended, and after how many milliseconds. */
   end(signal: "SIGTERM" | "SIGINT" | "SIGKILL"): Promise<Ended & { readonly ms: number }>;
 }
@@ -97,6 +99,7 @@ export async function siteFolder(
       return {
         stdout: () => said.stdout,
         stderr: () => said.stderr,
+        send: (signal) => void child.kill(signal),
         async end(signal) {
           const began = performance.now();
           child.kill(signal);
@@ -112,8 +115,12 @@ export async function siteFolder(
 }
 
 /** What `look` finds, as soon as it finds something: for as long as a slow machine may need. */
-export async function until<T>(look: () => T | undefined | false | Promise<T | undefined | false>, what: string) {
-  for (let waited = 0; waited < 30_000; waited += 50) {
+export async function until<T>(
+  look: () => T | undefined | false | Promise<T | undefined | false>,
+  what: string,
+  longest = 30_000,
+) {
+  for (let waited = 0; waited < longest; waited += 50) {
     const found = await (async () => look())().catch(() => undefined);
     if (found !== undefined && found !== false) return found;
     await sleep(50);

@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { StoreLeases } from "../../src/delivery/leases.ts";
 import { Deliveries } from "../../src/delivery/push/deliver.ts";
 import { Runner } from "../../src/delivery/runner.ts";
@@ -61,17 +62,23 @@ export interface Site {
   readonly rendered: { readonly runner: string; readonly slice: string }[];
   /** Names of runners that swept, with the day. */
   readonly swept: string[];
+  /** The same of their own machines. */
+  readonly sweptHere: string[];
   /** What ends with the test, whatever came of it. */
   readonly runners: Runner[];
 }
 
 export async function openSite(t: TestContext): Promise<Site> {
-  const world = await openOperatorWorld(t);
   const runners: Runner[] = [];
-  // Not waited for: one may be dead.
-  t.after(() => {
-    for (const runner of runners) void runner.close();
+  // Before the folder goes, since a removal that fails ends what is to end after it, and runners at work hold the test
+  // open. Not waited for long: one may be dead.
+  t.after(async () => {
+    const waited = new AbortController();
+    const closed = Promise.all(runners.map((runner) => runner.close()));
+    await Promise.race([closed, sleep(2_000, undefined, waited)]);
+    waited.abort();
   });
+  const world = await openOperatorWorld(t);
   return {
     world,
     runners,
@@ -82,6 +89,7 @@ export async function openSite(t: TestContext): Promise<Site> {
     said: [],
     rendered: [],
     swept: [],
+    sweptHere: [],
   };
 }
 
@@ -145,8 +153,12 @@ export async function openRunner(
         marks: openDiskStore(join(world.root, "tips", name)),
         engine: {
           rows(relations, sql) {
-            const live = Object.values(relations).flatMap((relation) => relation.live);
-            rendered.push({ runner: name, slice: `${live.toSorted().join()} ${sql}` });
+            const read = Object.values(relations).flatMap(({ whole, mixed, counted }) => [
+              ...whole,
+              ...mixed,
+              ...counted.batches,
+            ]);
+            rendered.push({ runner: name, slice: `${read.toSorted().join()} ${JSON.stringify(sql)}` });
             return engine.rows(relations, sql);
           },
         },
@@ -156,13 +168,16 @@ export async function openRunner(
     store,
     leases,
     deliveries,
-    async sweep() {
-      site.swept.push(`${name} ${new Date(clock()).toISOString().slice(0, 10)}`);
+    async sweep(only) {
+      if (only === "here") site.sweptHere.push(`${name} ${new Date(clock()).toISOString().slice(0, 10)}`);
+      else site.swept.push(`${name} ${new Date(clock()).toISOString().slice(0, 10)}`);
       const { settings } = world;
-      await sweep({ store, lake, keys: keyring.keys, settings, now: clock(), log });
+      await sweep({ store, lake, keys: keyring.keys, settings, now: clock(), log }, { only });
     },
+    here: name,
     clock,
     log,
+    lookAgainEveryMs: 20,
   });
   site.runners.push(runner);
   return { runner, leases, deliveries, requests, reads: () => reads };

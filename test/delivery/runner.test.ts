@@ -232,7 +232,7 @@ test("three weeks of hourly ticks with four days of none: every day once, in ord
   assert.equal(site.swept.length, 21 - 4);
 });
 
-test("one of several runners sweeps, once a day; where that fails, the next tick does", async (t) => {
+test("one of several runners sweeps what they share, and each its own machine, once a day; where that fails, the next tick does", async (t) => {
   const site = await openSite(t);
   const runners = await Promise.all(["a", "b", "c"].map((name) => openRunner(site, name)));
   const tickAll = () => Promise.all(runners.map(({ runner }) => runner.tick()));
@@ -243,6 +243,8 @@ test("one of several runners sweeps, once a day; where that fails, the next tick
   const days = site.swept.map((text) => text.slice(2));
   assert.deepEqual(days, [...new Set(days)]);
   assert.equal(days.length, 4);
+  const here = ["a", "b", "c"].flatMap((name) => days.map((day) => `${name} ${day}`));
+  assert.deepEqual(site.sweptHere.toSorted(), here);
   site.now += dayMs;
   const before = site.swept.length;
   const away = await openRunner(site, "d", {

@@ -24,12 +24,11 @@ import { importTable } from "../../src/enrich/table-import.ts";
 import { loadTables } from "../../src/enrich/table-load.ts";
 import { errorTable, SpampotsError } from "../../src/errors.ts";
 import { captureColumns } from "../../src/fields.ts";
-import { blockRows, rememberingHits } from "../../src/lake/block.ts";
-import { BodyRows } from "../../src/lake/body-cells.ts";
-import { openDuckdb } from "../../src/lake/duckdb.ts";
-import type { Engine } from "../../src/lake/engine.ts";
-import { PlainRows } from "../../src/lake/plain-rows.ts";
-import type { Quarantined } from "../../src/lake/quarantine.ts";
+import { type Duckdb, openDuckdb } from "../../src/lake/duckdb.ts";
+import { blockRows, rememberingHits } from "../../src/lake/rows/block.ts";
+import { BodyRows } from "../../src/lake/rows/body-cells.ts";
+import { PlainRows } from "../../src/lake/rows/plain-rows.ts";
+import type { Quarantined } from "../../src/lake/rows/quarantine.ts";
 import { plain } from "../../src/log.ts";
 import type { MessageFacts } from "../../src/model.ts";
 import { unescapeCell } from "../../src/publication/csv.ts";
@@ -64,7 +63,7 @@ function law<T>(name: string, runs: number, cases: fc.Arbitrary<T>, holds: (draw
 const sensors = parseSensors(sensorsText, "sensors.yaml");
 const patterns = sensorPatterns(sensors);
 const hits = (text: string): boolean => patterns.hits(text);
-const world = { folder: "", parser: {} as MessageParser, forgetful: {} as MessageParser, engine: {} as Engine }; // opened before the first law
+const world = { folder: "", parser: {} as MessageParser, forgetful: {} as MessageParser, engine: {} as Duckdb }; // opened before the first law
 let attributes: ReturnType<typeof createEnricher>;
 let plainRows: PlainRows;
 
@@ -256,7 +255,15 @@ async function storedCells(lines: readonly string[]): Promise<(string | null)[][
   const to = join(world.folder, "rows.parquet");
   await writeFile(from, `${lines.join("\n")}\n`);
   await world.engine.writeParquet({ dataset: "captures", from, to, facts, repeats: false });
-  const selection = { dataset: "captures" as const, whole: [to], mixed: [], live: [], overlapping: [] };
+  const selection = {
+    dataset: "captures" as const,
+    whole: [to],
+    mixed: [],
+    counted: { only: false, batches: [] },
+    overlapping: [],
+    days: [],
+    [Symbol.dispose]: () => {},
+  };
   const stored: (string | null)[][] = [];
   for await (const chunk of world.engine.rows(
     { c: selection },

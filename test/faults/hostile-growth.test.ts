@@ -12,8 +12,8 @@ import { parseReceived } from "../../src/capture/received.ts";
 import { parseSensors } from "../../src/capture/sensors.ts";
 import { parseLine } from "../../src/capture/spool.ts";
 import { domainText, hostName } from "../../src/enrich/names.ts";
-import { captureRow } from "../../src/lake/row.ts";
-import { RowBuffer } from "../../src/lake/row-buffer.ts";
+import { captureRow } from "../../src/lake/rows/row.ts";
+import { RowBuffer } from "../../src/lake/rows/row-buffer.ts";
 import type { MessageRecord } from "../../src/model.ts";
 
 const mebibyte = 1 << 20;

@@ -87,7 +87,7 @@ campaign("kill-run", async (one) => {
       const ran = await site.run(["run"], { afterMs }, env);
       one.note(`run: ${ran.signal ?? `exit ${ran.code}`} after ${afterMs} ms`);
       assert.equal(ran.signal, "SIGKILL", `it ended by itself: ${ran.stderr}`);
-      // As if a minute and a half had gone by: what it held has lapsed.
+      // As if half a minute had gone by: what it held has lapsed.
       await rm(join(site.data, "store/leases"), { recursive: true, force: true });
     }
     for (const target of [files, second, hook]) target.misbehave = () => false;

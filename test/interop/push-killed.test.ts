@@ -127,7 +127,7 @@ for (const seed of [1, 2]) {
   });
 }
 
-/** As if a minute and a half had gone by: what a killed runner held has lapsed. */
+/** As if half a minute had gone by: what a killed runner held has lapsed. */
 async function lapse({ root }: Issuer): Promise<void> {
   await rm(join(root, "leases"), { recursive: true, force: true });
 }

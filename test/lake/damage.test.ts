@@ -1,6 +1,7 @@
 /** Damage in the lake: every flipped bit of a record is noticed, and no query is given a file that isn't its record's. */
 import assert from "node:assert/strict";
 import { copyFile, readFile, rm, truncate, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { isError } from "../../src/errors.ts";
 import { type Lake, openLake } from "../../src/lake/lake.ts";
@@ -27,7 +28,7 @@ test("whatever bit of a record flips, or wherever it is cut, it isn't read", asy
   const { world } = await filled(t);
   const [name] = await world.lake.names();
   assert.ok(name);
-  const bytes = await readFile(world.lake.path(name.key));
+  const bytes = await readFile(join(world.lake.root, name.key));
   assert.deepEqual(encodeRecord(decodeBatch(name.key, bytes)), new Uint8Array(bytes));
   const damaged = (changed: Uint8Array) => assert.throws(() => decodeBatch(name.key, changed), names(name.key));
   for (let at = 0; at < bytes.length * 8; at += 1) {
@@ -59,7 +60,7 @@ test("a file that isn't its record's is named before a query may read it; others
   const files = batches.flatMap((record) => record.files);
   const [victim, other] = files.filter((file) => file.day === "2026-11-10");
   assert.ok(victim && other);
-  const path = world.lake.path(victim.key);
+  const path = join(world.lake.root, victim.key);
   const whole = await readFile(path);
   const ways: Readonly<Record<string, () => Promise<unknown>>> = {
     truncated: () => truncate(path, victim.bytes - 1),
@@ -69,7 +70,7 @@ test("a file that isn't its record's is named before a query may read it; others
         path,
         Uint8Array.from(whole, (byte, at) => (at === whole.length >> 1 ? byte ^ 1 : byte)),
       ),
-    "another of its kind": () => copyFile(world.lake.path(other.key), path),
+    "another of its kind": () => copyFile(join(world.lake.root, other.key), path),
   };
   for (const [way, damage] of Object.entries(ways)) {
     // A lake that has found it sound sees that it was touched; so does one that looks for the first time.
@@ -89,7 +90,7 @@ test("the same size and modification time don't hide a change", async (t) => {
   const { world, batches } = await filled(t);
   const [victim] = batches.flatMap((record) => record.files);
   assert.ok(victim);
-  const path = world.lake.path(victim.key);
+  const path = join(world.lake.root, victim.key);
   await select(world.lake, batches);
   const whole = await readFile(path);
   await writeFile(

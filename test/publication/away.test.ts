@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SpampotsError } from "../../src/errors.ts";
+import type { Engine } from "../../src/lake/engine.ts";
 import { publish } from "../../src/publication/publish.ts";
 import type { Store, StoreEntry } from "../../src/store/store.ts";
 import { confine } from "../../src/store/under.ts";
@@ -52,4 +53,53 @@ test("a log that isn't answered for stops no other", async (t) => {
     [["twcert", "summary"]],
   );
   assert.equal(new Set(published.map(({ partner, manifest }) => `${partner} ${manifest.feed}`)).size, 3);
+});
+
+/** The engine, of whose queries those for which `fails` gives an error end with it, after their first rows. */
+function losing(
+  engine: Pick<Engine, "rows">,
+  fails: (query: number) => SpampotsError | undefined,
+): Pick<Engine, "rows"> & { queries: number } {
+  const counting = {
+    queries: 0,
+    async *rows(...query: Parameters<Engine["rows"]>) {
+      counting.queries += 1;
+      const error = fails(counting.queries);
+      for await (const chunk of engine.rows(...query)) {
+        yield chunk;
+        if (error !== undefined) throw error;
+      }
+      if (error !== undefined) throw error;
+    },
+  };
+  return counting;
+}
+
+const lost = () => new SpampotsError("engine-unavailable", "The cluster lost a query.", { again: true });
+
+test("a slice that a cluster lost in the middle is made again at once, once, to the same bytes", async (t) => {
+  const world = await openOperatorWorld(t);
+  await world.ingest("pot-1", capturesOf("203.0.113.7", "2026-11-10T01:00:00Z", 3));
+  const dry = async (engine: Pick<Engine, "rows">) => publish(world.publishWorld(now, { engine }), { dry: true });
+  const calm = losing(world.engine, () => undefined);
+  const whole = await dry(calm);
+  const unlucky = losing(world.engine, (query) => (query % 2 === 1 ? lost() : undefined));
+  const again = await dry(unlucky);
+  assert.deepEqual(again.failures, []);
+  const artifactsOf = ({ published }: typeof whole) => published.map(({ manifest }) => manifest.artifacts);
+  assert.deepEqual(artifactsOf(again), artifactsOf(whole));
+  assert.ok(calm.queries > 0);
+  assert.equal(unlucky.queries, 2 * calm.queries);
+});
+
+test("a cluster that is away isn't waited for by every slice, and one that loses all isn't asked for ever", async (t) => {
+  const world = await openOperatorWorld(t);
+  await world.ingest("pot-1", capturesOf("203.0.113.7", "2026-11-10T01:00:00Z", 3));
+  const away = losing(world.engine, () => new SpampotsError("engine-unavailable", "The cluster is away."));
+  const none = await publish(world.publishWorld(now, { engine: away }));
+  assert.equal(none.published.length, 0);
+  assert.ok(away.queries <= 3, `${away.queries} queries`);
+  const twice = losing(world.engine, lost);
+  await publish(world.publishWorld(now, { engine: twice }));
+  assert.equal(twice.queries, 2 * away.queries);
 });

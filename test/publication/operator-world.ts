@@ -13,10 +13,9 @@ import { loadTables } from "../../src/enrich/table-load.ts";
 import { type Feed, parseFeed } from "../../src/feed/feeds.ts";
 import { type Partner, parsePartners } from "../../src/feed/partners.ts";
 import { type Ingested, type IngestWorld, ingestFile } from "../../src/ingest.ts";
-import { openDuckdb } from "../../src/lake/duckdb.ts";
-import type { Engine } from "../../src/lake/engine.ts";
+import { type Duckdb, openDuckdb } from "../../src/lake/duckdb.ts";
 import { type Lake, openLake } from "../../src/lake/lake.ts";
-import { openThreads } from "../../src/lake/threads.ts";
+import { openThreads } from "../../src/lake/rows/threads.ts";
 import { openLog } from "../../src/log.ts";
 import type { Sensor } from "../../src/model.ts";
 import { issuerIdentity } from "../../src/publication/issuer.ts";
@@ -73,22 +72,22 @@ export interface OperatorWorld {
   readonly root: string;
   readonly settings: Settings;
   readonly lake: Lake;
-  readonly engine: Engine;
+  readonly engine: Duckdb;
   readonly store: Store;
   readonly feeds: ReadonlyMap<string, Feed>;
   readonly partners: readonly Partner[];
   /**
    * Ingests a batch of one sensor; the same captures give the same batch. `again` with other means than before, whose
-   * rows are the same: the next generation.
+   * rows are the same: the next generation. `into` another lake than its own.
    */
-  ingest(sensor: string, captures: readonly Captured[], again?: string): Promise<Ingested>;
+  ingest(sensor: string, captures: readonly Captured[], again?: string, into?: Lake): Promise<Ingested>;
   publishWorld(now: number, more?: Partial<PublishWorld>): PublishWorld;
   /** Publishes what is due, and gives the manifests in order; fails where anything failed. */
   publish(now: number, selected?: Parameters<typeof publish>[1], more?: Partial<PublishWorld>): Promise<Manifest[]>;
 }
 
 interface Shared {
-  readonly engine: Engine;
+  readonly engine: Duckdb;
   close(): Promise<void>;
   readonly ingest: Omit<IngestWorld, "settings" | "lake">;
   readonly feeds: ReadonlyMap<string, Feed>;
@@ -130,7 +129,7 @@ async function openShared(): Promise<Shared> {
   return {
     engine,
     close,
-    ingest: { engine, threads, tables, maps, sensors, log: openLog("silent") },
+    ingest: { writer: engine, threads, tables, maps, sensors, log: openLog("silent") },
     feeds,
     partners: partnersOf(partnersYaml, feeds),
     benignHosts: [...maps.benignHosts].sort(),
@@ -144,17 +143,18 @@ export function partnersOf(yaml: string, feeds: ReadonlyMap<string, Feed>): read
   throw new Error(JSON.stringify(parsed.problems));
 }
 
-/** A fresh installation with keys and an empty lake, removed after the test. */
-export async function openOperatorWorld(t: Pick<TestContext, "after">): Promise<OperatorWorld> {
+/** A fresh installation with keys and an empty lake, in its folder or elsewhere, removed after the test. */
+export async function openOperatorWorld(t: Pick<TestContext, "after">, elsewhere?: Lake): Promise<OperatorWorld> {
   shared ??= openShared();
   const { engine, ingest, feeds, partners, benignHosts } = await shared;
   const root = await mkdtemp(join(tmpdir(), "spampots-world-"));
-  t.after(() => rm(root, { recursive: true, force: true }));
+  // Again and again: what a test left in the middle may still write.
+  t.after(() => rm(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 25 }));
   const settings = readSettings({ SPAMPOTS_DATA: root, SPAMPOTS_LOG: "silent", SPAMPOTS_THREADS: "1" });
   await newKeys({ folder: settings.keys }, { now: Date.UTC(2026, 0, 1) });
   const keyring = await openKeyring({ folder: settings.keys });
   const siteKey = await readSiteKey(settings.keys);
-  const lake = await openLake(settings.lake);
+  const lake = elsewhere ?? (await openLake(settings.lake));
   const store = openDiskStore(settings.store);
   const publishWorld = (now: number, more: Partial<PublishWorld> = {}): PublishWorld => ({
     store,
@@ -182,11 +182,11 @@ export async function openOperatorWorld(t: Pick<TestContext, "after">): Promise<
     store,
     feeds,
     partners,
-    async ingest(sensor, captures, again) {
+    async ingest(sensor, captures, again, into = lake) {
       const path = join(root, "batch.ndjson");
       await writeFile(path, spoolText(sensor, captures));
       const maps = again === undefined ? ingest.maps : { ...ingest.maps, digest: again };
-      return ingestFile(path, { ...ingest, settings, lake, maps }, { again: again !== undefined });
+      return ingestFile(path, { ...ingest, settings, lake: into, maps }, { again: again !== undefined });
     },
     publishWorld,
     async publish(now, selected = {}, more = {}) {

@@ -137,9 +137,7 @@ test("lake files go that no record names, or that a generation or compaction rep
   await dateFiles(join(world.lake.root, "captures"), day(13, 7));
   const recent = async (folder: string) => dateFiles(join(world.lake.root, folder), day(14, 7));
   await recent("batches");
-  for (const name of await readdir(join(world.lake.root, "captures/day=2026-11-10")))
-    if (/^c0001/.test(name))
-      await utimes(join(world.lake.root, "captures/day=2026-11-10", name), day(14, 7) / 1000, day(14, 7) / 1000);
+  await recent("compactions");
   // What replaced the others is not a day old yet.
   assert.deepEqual(counts(await sweep(sweepWorld(world, day(15)))), { "unnamed lake files": 2 });
   assert.deepEqual(counts(await sweep(sweepWorld(world, day(15, 7)))), { "replaced lake files": 3 });
@@ -150,6 +148,27 @@ test("lake files go that no record names, or that a generation or compaction rep
   );
   assert.deepEqual((await verifyLake(await openLake(world.lake.root))).faults, []);
   assert.deepEqual(counts(await sweep(sweepWorld(world, day(15, 7)))), {});
+});
+
+test("where two releases committed one generation of a batch under other days, what is read is kept", async (t) => {
+  const world = await publishedWorld(t);
+  const [batch] = (await world.lake.batches(day(10), day(11))).filter((record) => record.sensor === "pot-2");
+  assert.ok(batch);
+  const [first] = batch.hours[0] ?? batch.captures[0] ?? [0];
+  const files = batch.files.map((file) => ({
+    ...file,
+    key: file.key.replace(/[0-9a-f]{16}\.parquet$/, "0".repeat(16)),
+  }));
+  const twin = { ...batch, hours: [...batch.hours, [first + 48, first + 49] as [number, number]] };
+  assert.equal(
+    await world.lake.commit({ ...twin, files: files.map((file) => ({ ...file, key: `${file.key}.parquet` })) }),
+    "created",
+  );
+  for (const file of files) await world.lake.store.putOnce(`${file.key}.parquet`, Buffer.from("twin"));
+  await dateFiles(world.lake.root, day(13, 7));
+  const read = (await (await openLake(world.lake.root)).batches(day(10), day(11))).flatMap((record) => record.files);
+  assert.deepEqual(counts(await sweep(sweepWorld(world, day(15)))), { "unnamed lake files": 1 });
+  for (const { key } of read) assert.notEqual(await world.lake.store.stat(key), undefined, key);
 });
 
 test("days of the lake go after their time, and no slice reads there from a day before", async (t) => {
@@ -181,6 +200,10 @@ test("raw files are kept as many days from the first ingest", async (t) => {
   const at = day(14, 7) / 1000;
   await utimes(join(world.settings.done, "0123456789abcdef-killed.ndjson"), at, at);
   assert.deepEqual(counts(await sweep(sweepWorld(world, day(23, 7) - 1, { settings }))), {});
+  const shared = await sweep(sweepWorld(world, day(23, 7), { settings }), { only: "shared" });
+  assert.deepEqual(counts(shared), {}, "another machine's are its own");
+  const here = await sweep(sweepWorld(world, day(23, 7), { settings }), { only: "here", dry: true });
+  assert.deepEqual(counts(here), { "raw files": 2 });
   assert.deepEqual(counts(await sweep(sweepWorld(world, day(23, 7), { settings }))), { "raw files": 2 });
   assert.deepEqual(counts(await sweep(sweepWorld(world, day(24, 7), { settings }))), { "raw files": 1 });
   assert.deepEqual(await readdir(world.settings.done), ["notes.txt"]);

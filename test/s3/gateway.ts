@@ -22,6 +22,15 @@ export interface GatewayUser {
   readonly secretKey: string;
 }
 
+/** Requests of all kinds, and of these the gets and puts of objects, with their bytes. */
+export interface GatewayCounters {
+  readonly requests: number;
+  readonly gets: number;
+  readonly getBytes: number;
+  readonly puts: number;
+  readonly putBytes: number;
+}
+
 /** A running gateway. `accessKey` and `secretKey` are of its first user, who owns the buckets made by `bucket`. */
 export interface Gateway extends GatewayUser {
   /** Such as `http://127.0.0.1:41234`; clients need path style. */
@@ -36,6 +45,12 @@ export interface Gateway extends GatewayUser {
   pauseOsd(): void;
   /** Lets it go on; hanging requests then end. */
   resumeOsd(): void;
+  /** `kill -9` of the gateway: connections are refused until {@link Gateway.restart}. Objects stay with the daemon. */
+  kill(): Promise<void>;
+  /** Starts it again on its port, and waits until it answers. */
+  restart(): Promise<void>;
+  /** What it was asked since it began, and the bytes of objects that it gave. */
+  counters(): Promise<GatewayCounters>;
   /** Ends the processes and deletes the folder. */
   stop(): Promise<void>;
 }
@@ -46,17 +61,20 @@ const readyMs = 60_000;
 const commandMs = 20_000;
 const run = (program: string, args: readonly string[]) => promisify(execFile)(program, args, { timeout: commandMs });
 
+/** What it keeps in memory where nothing else is said. */
+const usualBytes = 2_147_483_648;
+
 /**
- * Starts a gateway.
+ * Starts a gateway that has room for so many bytes.
  *
  * @throws Error naming the Debian packages to install where Ceph isn't there.
  */
-export async function startGateway(): Promise<Gateway> {
+export async function startGateway(bytes = usualBytes): Promise<Gateway> {
   await requireCeph();
   const folder = await mkdtemp(join(tmpdir(), "spampots-ceph-"));
   const daemons: ChildProcess[] = [];
   try {
-    return await bringUp(folder, daemons);
+    return await bringUp(folder, daemons, bytes);
   } catch (error) {
     await tearDown(folder, daemons);
     throw error;
@@ -71,12 +89,12 @@ async function requireCeph(): Promise<void> {
   }
 }
 
-async function bringUp(folder: string, daemons: ChildProcess[]): Promise<Gateway> {
+async function bringUp(folder: string, daemons: ChildProcess[], bytes: number): Promise<Gateway> {
   const [monitorV2, monitorV1, port] = await freePorts(3);
   const conf = join(folder, "ceph.conf");
   const fsid = randomUUID();
   const monitors = `[v2:127.0.0.1:${monitorV2},v1:127.0.0.1:${monitorV1}]`;
-  await writeFile(conf, configuration(folder, fsid, monitors, Number(port)));
+  await writeFile(conf, configuration({ folder, fsid, monitors, port: Number(port), bytes }));
   await makeKeys(folder);
 
   const ceph = (program: string, ...args: string[]) => run(program, ["--conf", conf, ...args]);
@@ -101,8 +119,12 @@ async function bringUp(folder: string, daemons: ChildProcess[]): Promise<Gateway
     if (JSON.parse(stdout).num_up_osds !== 1) throw new Error("The object store daemon isn't up yet.");
   });
   const endpoint = `http://127.0.0.1:${port}`;
-  const gateway = start("client.rgw", "radosgw", "-n", "client.rgw");
-  await gateway.until(() => fetch(endpoint));
+  const startGatewayDaemon = async () => {
+    const daemon = start("client.rgw", "radosgw", "-n", "client.rgw");
+    await daemon.until(() => fetch(endpoint));
+    return daemon;
+  };
+  let gateway = await startGatewayDaemon();
 
   const createUser = async (id: string): Promise<GatewayUser> => {
     const keys = { accessKey: randomBytes(10).toString("hex"), secretKey: randomBytes(20).toString("hex") };
@@ -129,11 +151,29 @@ async function bringUp(folder: string, daemons: ChildProcess[]): Promise<Gateway
     },
     pauseOsd: () => osd.signal("SIGSTOP"),
     resumeOsd: () => osd.signal("SIGCONT"),
+    kill: () => gateway.kill(),
+    restart: async () => {
+      gateway = await startGatewayDaemon();
+    },
+    async counters() {
+      const socket = join(folder, "client.rgw.asok");
+      const { stdout } = await run("ceph", ["--admin-daemon", socket, "perf", "dump", "rgw"]);
+      const { rgw } = JSON.parse(stdout);
+      return { requests: rgw.req, gets: rgw.get, getBytes: rgw.get_b, puts: rgw.put, putBytes: rgw.put_b };
+    },
     stop: () => tearDown(folder, daemons),
   };
 }
 
-function configuration(folder: string, fsid: string, monitors: string, port: number): string {
+interface Configuration {
+  readonly folder: string;
+  readonly fsid: string;
+  readonly monitors: string;
+  readonly port: number;
+  readonly bytes: number;
+}
+
+function configuration({ folder, fsid, monitors, port, bytes }: Configuration): string {
   return `[global]
 fsid = ${fsid}
 mon host = ${monitors}
@@ -150,7 +190,7 @@ osd pool default pgp num = 4
 osd pool default pg autoscale mode = off
 osd crush chooseleaf type = 0
 osd objectstore = memstore
-memstore device bytes = 2147483648
+memstore device bytes = ${bytes}
 mon allow pool size one = true
 paxos propose interval = 0.1
 paxos min wait = 0.01
@@ -200,17 +240,19 @@ function alive(name: string, daemon: ChildProcess, folder: string) {
       }
     }
   };
-  return { until, signal: (signal: NodeJS.Signals) => void daemon.kill(signal) };
+  return { until, signal: (signal: NodeJS.Signals) => void daemon.kill(signal), kill: () => killed(daemon) };
 }
 
 async function tearDown(folder: string, daemons: readonly ChildProcess[]): Promise<void> {
-  for (const daemon of [...daemons].reverse()) {
-    if (daemon.exitCode !== null || daemon.signalCode !== null) continue;
-    const ended = once(daemon, "exit");
-    daemon.kill("SIGKILL"); // Nothing is worth keeping, and a stopped process takes no other signal.
-    await ended;
-  }
+  for (const daemon of [...daemons].reverse()) await killed(daemon);
   await rm(folder, { recursive: true, force: true });
+}
+
+async function killed(daemon: ChildProcess): Promise<void> {
+  if (daemon.exitCode !== null || daemon.signalCode !== null) return;
+  const ended = once(daemon, "exit");
+  daemon.kill("SIGKILL"); // Nothing is worth keeping, and a stopped process takes no other signal.
+  await ended;
 }
 
 async function freePorts(count: number): Promise<number[]> {

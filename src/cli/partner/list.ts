@@ -1,5 +1,6 @@
 /** `spampots partner list|show`: who may receive what, as partners.yaml says it, and how far it was published. */
 import type { Command } from "commander";
+import { logsAtOnce, mapAtOnce } from "../../at-once.ts";
 import { mouDaysLeft } from "../../delivery/watch/status.ts";
 import { isError } from "../../errors.ts";
 import { placeOf } from "../../feed/destinations.ts";
@@ -8,7 +9,6 @@ import type { Partner, PartnerEconomy } from "../../feed/partners.ts";
 import { dayId, secondsInstant } from "../../feed/period.ts";
 import { inForce } from "../../feed/policy.ts";
 import { keyThumbprint } from "../../partner/registry/changes.ts";
-import { logsAtOnce, mapAtOnce } from "../../publication/at-once.ts";
 import { tipSequence } from "../../publication/log.ts";
 import { feedPrefix } from "../../publication/manifest.ts";
 import type { Store } from "../../store/store.ts";

@@ -6,6 +6,7 @@
  * Nobody waits long for another: a lane with a long backlog goes to the end of the queue every few seconds; one
  * partner's lanes have at most a quarter of the places, and those that failed last time at most half.
  */
+import { mapAtOnce } from "../../at-once.ts";
 import type { Partner } from "../../feed/partners.ts";
 import { inForce } from "../../feed/policy.ts";
 import { selectedLogs } from "../../publication/plan.ts";
@@ -21,6 +22,9 @@ export interface DeliverWorld extends LaneWorld {
 
 /** Milliseconds that {@link Deliveries.close} waits at most: a store that hangs mustn't hold up the end. */
 const closingMs = 8_000;
+
+/** Other runners have as many lanes at most as they work on at once; each look is a request. */
+const looksAtOnce = 8;
 
 export class Deliveries {
   readonly #world: DeliverWorld;
@@ -51,6 +55,16 @@ export class Deliveries {
     }
     for (const work of [...this.#lanes.values()]) if (!known.has(work.name)) this.#end(work);
     this.#begin();
+  }
+
+  /** Has lanes that were left to other runners go on here where those are done, or dead. Never rejects. */
+  async lookAgain(): Promise<void> {
+    const left = [...this.#lanes.values()].filter((work) => work.left && !this.#waiting.has(work));
+    await mapAtOnce(left, looksAtOnce, async (work) => {
+      const isOurs = !this.#running.has(work.name) && !(await work.isHeld());
+      if (isOurs && this.#lanes.get(work.name) === work) this.#waiting.add(work);
+    });
+    if (!this.#closed) this.#begin();
   }
 
   /** Settles once nothing is under way or waiting. */

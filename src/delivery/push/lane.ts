@@ -50,7 +50,7 @@ export interface LaneWorld extends Pick<TargetWorld, "secret" | "loopback"> {
   chance(): number;
   readonly onDelivered?: (lane: Lane, outgoing: Outgoing) => void;
   readonly onFailed?: (lane: Lane, sequence: number, error: unknown) => void;
-  /** Another runner is at work on it, or was until a moment ago. */
+  /** Another runner is at work on it, or was until a moment ago: {@link LaneWork.left}. */
   readonly onLeft?: (lane: Lane) => void;
 }
 
@@ -64,6 +64,8 @@ export class LaneWork {
   partner: Partner;
   /** Failures in a row. */
   failures = 0;
+  /** Whether the last turn ended because another runner is at work on it. */
+  left = false;
   /** Not tried before, in milliseconds since 1970 UTC. */
   #notBefore = 0;
   readonly #world: LaneWorld;
@@ -98,6 +100,11 @@ export class LaneWork {
     this.#ended.abort();
   }
 
+  /** Whether another runner is still at work on it. Never rejects: what can't be told is asked again. */
+  async isHeld(): Promise<boolean> {
+    return (await this.#world.leases?.isHeld(this.#lease).catch(() => true)) ?? false;
+  }
+
   /**
    * Delivers what is there; where others wait, for a few seconds or one publication. Never rejects.
    *
@@ -119,6 +126,7 @@ export class LaneWork {
   async #deliverAll(crowded: () => boolean): Promise<boolean> {
     const { leases } = this.#world;
     const begun = performance.now();
+    this.left = false;
     let sequence = 0;
     let lease: Lease | undefined;
     try {
@@ -130,8 +138,9 @@ export class LaneWork {
         this.#backlog ??= this.#openBacklog();
         const outgoing = await this.#backlog.read(sequence);
         if (outgoing === undefined) return false;
-        lease ??= await leases?.take(`lanes/${this.name}`);
+        lease ??= await leases?.take(this.#lease);
         if (lease === undefined && leases !== undefined) {
+          this.left = true;
           this.#world.onLeft?.(this.lane);
           return false;
         }
@@ -147,6 +156,10 @@ export class LaneWork {
     } finally {
       await lease?.release();
     }
+  }
+
+  get #lease(): string {
+    return `lanes/${this.name}`;
   }
 
   /** Of a pause that is longer than any the beginning was told by a clock that was ahead. */

@@ -1,5 +1,5 @@
 /** The newest receipts of a feed, for a page: names tell which objects are of the newest publications, so few are read. */
-import { mapAtOnce } from "../../publication/at-once.ts";
+import { mapAtOnce } from "../../at-once.ts";
 import { sequenceName } from "../../publication/log.ts";
 import type { Store } from "../../store/store.ts";
 import { type Receipt, receiptSchema } from "./receipt.ts";

@@ -3,12 +3,12 @@
  * metrics and readiness, and tells somebody of what needs a person. It holds up no tick, and nothing depends on it.
  */
 import type { Registry } from "prom-client";
+import { mapAtOnce } from "../../at-once.ts";
 import { codeOf, isError } from "../../errors.ts";
 import { placeOf } from "../../feed/destinations.ts";
 import { parsePeriod } from "../../feed/period.ts";
 import type { Log } from "../../log.ts";
 import { hourMs } from "../../model.ts";
-import { mapAtOnce } from "../../publication/at-once.ts";
 import type { Manifest } from "../../publication/manifest.ts";
 import { logName, type PartnerLog, selectedLogs } from "../../publication/plan.ts";
 import type { PublishOutcome } from "../../publication/publish.ts";

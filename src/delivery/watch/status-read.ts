@@ -2,12 +2,12 @@
  * The facts that a status is made of, from the store and the lake. Of each log the newest manifest is read (or two,
  * where that corrects an earlier period) and a few names of receipts, however long the log is.
  */
+import { mapAtOnce } from "../../at-once.ts";
 import { isError } from "../../errors.ts";
 import { placeOf } from "../../feed/destinations.ts";
 import { type DueContext, due } from "../../feed/due.ts";
 import type { LakeState } from "../../feed/input-set.ts";
 import type { Subscription } from "../../feed/partners.ts";
-import { mapAtOnce } from "../../publication/at-once.ts";
 import { logStateOf } from "../../publication/compose.ts";
 import { type Publication, readManifest, readTip, refuseForeign, sequenceName } from "../../publication/log.ts";
 import { feedPrefix, type Manifest, parseMicroseconds } from "../../publication/manifest.ts";

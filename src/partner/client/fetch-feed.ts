@@ -6,8 +6,8 @@
  */
 import { join } from "node:path";
 import { z } from "zod";
+import { mapAtOnce } from "../../at-once.ts";
 import { isError, SpampotsError } from "../../errors.ts";
-import { mapAtOnce } from "../../publication/at-once.ts";
 import { logKey, type Publication, readManifest, tipSequence } from "../../publication/log.ts";
 import {
   type Artifact,

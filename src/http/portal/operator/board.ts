@@ -3,10 +3,10 @@
  * was fetched last. However often the page is looked at, the store is asked no more than that, a few things at once: the
  * requests of partners come first.
  */
+import { mapAtOnce } from "../../../at-once.ts";
 import { type FoundHealth, readHealth } from "../../../delivery/watch/health.ts";
 import type { LogFacts } from "../../../delivery/watch/status.ts";
 import { newestTaken } from "../../../delivery/watch/status-read.ts";
-import { mapAtOnce } from "../../../publication/at-once.ts";
 import type { HttpWorld } from "../../world.ts";
 import { type OpenRequest, openRequests } from "./requests.ts";
 import { type FeedRow, type PartnerRow, partnerRows } from "./rows.ts";

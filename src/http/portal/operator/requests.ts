@@ -1,7 +1,7 @@
 /** Requests of partners to be let in, as the operator's page names them: to be looked at here, and decided elsewhere. */
+import { mapAtOnce } from "../../../at-once.ts";
 import { fingerprintOf } from "../../../partner/joining/fingerprint.ts";
 import { checkedInvitation, listRequests } from "../../../partner/joining/request.ts";
-import { mapAtOnce } from "../../../publication/at-once.ts";
 import type { HttpWorld } from "../../world.ts";
 
 /** A request that nobody decided yet. */

@@ -1,0 +1,128 @@
+/**
+ * Whether a cluster can answer slices: it answers, is of a release that has what they need, has workers, and sees the
+ * lake. For `spampots check`.
+ *
+ * @see docs/operator-guide.md "A Trino cluster"
+ */
+import { SpampotsError } from "../../errors.ts";
+import { dayMs } from "../../model.ts";
+import type { TrinoSettings } from "../../settings.ts";
+import type { Selection } from "../engine.ts";
+import type { Lake } from "../lake.ts";
+import type { Dataset } from "../records.ts";
+import { isNamed } from "./errors.ts";
+import { rowsOf } from "./query.ts";
+import type { Cluster } from "./request.ts";
+import { trinoSql } from "./sql.ts";
+import { Tables } from "./tables.ts";
+import { openCluster } from "./trino.ts";
+
+/** What was found, as sentences. What is wrong is thrown. */
+export interface ClusterFindings {
+  readonly fine: string[];
+  readonly warnings: string[];
+}
+
+/** The first release with functions inside a query. */
+const leastVersion = 431;
+/** The one that tests run against. */
+const triedVersion = 476;
+
+/** Whoever checks waits. */
+const patienceMs = 10_000;
+
+/** Days that the longest query reads: a summary of a week, and the week before. */
+const longestDays = 14;
+/** Characters of the longest slice beside the files that it names. */
+const sliceCharacters = 100_000;
+/** So many are taken by any cluster, unless its query.max-length (1,000,000) was lowered. */
+const fewCharacters = 200_000;
+
+/**
+ * Tries a cluster.
+ *
+ * @param found is added to, also where this throws.
+ * @throws SpampotsError that says what is wrong first: nothing after it can be right.
+ */
+export async function checkCluster(settings: TrinoSettings, lake: Lake, found: ClusterFindings): Promise<void> {
+  const cluster = await openCluster(settings, patienceMs);
+  await checkVersion(cluster, found);
+  await checkWorkers(cluster, found);
+  await checkCatalog(cluster, settings);
+  const tables = new Tables(cluster, settings, lake.root);
+  for (const dataset of ["captures", "requests"] as const) await tables.make(dataset);
+  found.fine.push(`The tables of ${settings.catalog}.${settings.schema} have the lake's columns.`);
+  await checkFiles(cluster, { settings, lake, tables, found });
+}
+
+const ask = (cluster: Cluster, sql: string) => rowsOf(cluster, { sql, tags: ["spampots", "check"] });
+
+async function checkVersion(cluster: Cluster, { fine, warnings }: ClusterFindings): Promise<void> {
+  const [[version] = []] = await ask(cluster, "SELECT version()");
+  const number = Number(/^\d+/.exec(String(version))?.[0]);
+  if (number < leastVersion) {
+    throw new SpampotsError("engine-failed", "The Trino cluster is too old.", {
+      version: String(version),
+      hint: `Slices need release ${leastVersion} or newer; ${triedVersion} is the one that was tried.`,
+    });
+  }
+  fine.push(`The cluster answers: Trino ${version}.`);
+  if (number !== triedVersion)
+    warnings.push(`Trino ${version} wasn't tried with this release of spampots; ${triedVersion} was.`);
+}
+
+async function checkWorkers(cluster: Cluster, { fine, warnings }: ClusterFindings): Promise<void> {
+  try {
+    const rows = await ask(cluster, "SELECT coordinator FROM system.runtime.nodes WHERE state = 'active'");
+    const workers = rows.filter(([coordinator]) => coordinator !== true).length;
+    if (workers > 0) fine.push(`${workers} workers are active.`);
+    else warnings.push("The cluster has no workers: the coordinator answers alone, where it is let.");
+  } catch (error) {
+    if (!isNamed(error, /^PERMISSION_DENIED$/)) throw error;
+    warnings.push("How many workers the cluster has isn't told to this user.");
+  }
+}
+
+async function checkCatalog(cluster: Cluster, { catalog }: TrinoSettings): Promise<void> {
+  const sql = `SELECT connector_name FROM system.metadata.catalogs WHERE catalog_name = '${catalog}'`;
+  const [[connector] = []] = await ask(cluster, sql);
+  if (connector === "hive") return;
+  throw new SpampotsError("engine-failed", "The cluster has no catalogue of this name with the Hive connector.", {
+    catalog,
+    ...(connector === undefined ? {} : { connector: String(connector) }),
+    hint: "See SPAMPOTS_TRINO_CATALOG, and the operator guide's \"A Trino cluster\" for the catalogue's file; the user needs the right to see it.",
+  });
+}
+
+interface FilesWorld {
+  readonly settings: TrinoSettings;
+  readonly lake: Lake;
+  readonly tables: Tables;
+  readonly found: ClusterFindings;
+}
+
+/** The newest day's files are seen, and as many as the longest query names can be named. */
+async function checkFiles(cluster: Cluster, { settings, lake, tables, found }: FilesWorld): Promise<void> {
+  const newest = (await lake.names())
+    .map(({ lastDay }) => lastDay)
+    .sort()
+    .at(-1);
+  if (newest === undefined) {
+    found.warnings.push("The lake holds nothing yet: whether the cluster sees its files wasn't tried.");
+    return;
+  }
+  const to = Date.parse(`${newest}T00:00:00Z`) + dayMs;
+  const batches = await lake.batches(to - longestDays * dayMs, to);
+  const select = (dataset: Dataset, days: number): Promise<Selection> =>
+    lake.select(dataset, batches, to - days * dayMs, to);
+  using day = await select("captures", 1);
+  await tables.prepare(day);
+  const files = day.whole.length + day.mixed.length;
+  found.fine.push(`The cluster sees the ${files} files of captures of ${newest}.`);
+  using captures = await select("captures", longestDays);
+  using requests = await select("requests", longestDays);
+  const length = trinoSql(settings, { captures, requests }, "").length + sliceCharacters;
+  // The setting isn't told, so it is tried.
+  if (length > fewCharacters) await ask(cluster, `SELECT 1 /*${"-".repeat(length)}*/`);
+  found.fine.push(`The longest query would have some ${length} characters: the cluster takes it.`);
+}
