@@ -7,11 +7,14 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { figures } from "./bench/catalog.ts";
+import { constantsOf } from "./bench/demand.ts";
 import { isMet, median, ratioOf } from "./bench/figure.ts";
 import { number } from "./bench/markdown.ts";
 import { performanceMarkdown } from "./bench/report.ts";
+import { clusterSection } from "./bench/report-cluster.ts";
+import { demandMarkdown } from "./bench/report-demand.ts";
 import { slopeOf } from "./bench/report-scale.ts";
-import { readResults, resultsFolder } from "./bench/results.ts";
+import { type ClusterResult, readResults, resultsFolder, withEarlierSizes } from "./bench/results.ts";
 import { projectRoot } from "./source-files.ts";
 
 const results = readResults(resultsFolder);
@@ -21,8 +24,25 @@ test("docs/performance.md is what the results give", () => {
   assert.ok(page === performanceMarkdown(results), "write it anew: npm run bench -- --write-docs");
 });
 
+test("docs/scale.md is what the results give, and its sums are of its own constants", () => {
+  const page = readFileSync(join(projectRoot, "docs/scale.md"), "utf8");
+  assert.ok(page === demandMarkdown(results), "write it anew: npm run bench -- --write-docs");
+  const cells = (name: string) =>
+    page
+      .split("\n")
+      .find((line) => line.startsWith(`| ${name} |`))
+      ?.split("|")
+      .map((cell) => cell.trim().replaceAll(",", "")) ?? [];
+  const { bodies, artifacts } = constantsOf(results);
+  const near = (cell: string | undefined, value: number) =>
+    assert.ok(Math.abs(Number(cell) - value) <= 0.01 * value, `${cell} is not ${value}`);
+  // 10 G captures a day, as a reader would: cores, and GB.
+  near(cells("Ingesters")[6], ((1e10 * bodies.value) / 1e6 / 86_400) * 2);
+  near(cells("Artifacts, put")[6], (1e10 * artifacts.value) / 1e9);
+});
+
 test("results are of figures that there are, of whole runs, and agree with their own runs", () => {
-  const known = new Set([...figures.map(({ id }) => id), "scale", "peers"]);
+  const known = new Set([...figures.map(({ id }) => id), "scale", "cluster", "stages", "peers"]);
   for (const found of results) {
     assert.ok(known.has(found.figure), found.figure);
     assert.ok(!found.quick, `${found.figure} is of small data`);
@@ -57,6 +77,88 @@ test("a ratio of rates is ours over the reference's, one of times too, and the b
   assert.deepEqual([isMet(rate, 8, 9), isMet(rate, 7.9, 9)], [true, false]);
   assert.deepEqual([isMet(time, 1.3, 0.2), isMet(time, 1.31, 0.2), isMet(time, 1, 0.21)], [true, false, false]);
   assert.deepEqual([isMet(cpu, 1, Number.NaN), isMet(cpu, 1.1, Number.NaN)], [true, false]);
+});
+
+const side = (seconds: number, cpuSeconds = 1) => ({
+  ...{ seconds, cpu_seconds: cpuSeconds, peak_mb: 100, located_seconds: 0, first_row_seconds: seconds },
+});
+
+/** A week of a thousand captures of two megabytes, of which a small economy's slice reads `read` bytes. */
+function madeUp(read: number): ClusterResult {
+  const { machine, versions, threads, date } = results[0] ?? assert.fail("there are results");
+  const part = { splits: 4, peak_memory_bytes: 1, spilled_bytes: 0, output_bytes: 1, requests: 9 };
+  const trino = (seconds: number) => ({
+    ...side(seconds),
+    cluster: { ...part, cpu_seconds: 3, read_bytes: read, read_rows: 1000 },
+  });
+  const runs = [
+    { disk: side(2), trino: trino(8) },
+    { disk: side(4), trino: trino(8) },
+    { disk: side(2), trino: trino(6) },
+  ];
+  const slice = { times: 1, compacted: false, rows: 500, same: true, runs, failed: [] };
+  const files = { files: 10, bytes: 2_000_000, objects: 12, object_bytes: 2_004_000, path_characters: 90 };
+  return {
+    ...{ kind: "cluster", figure: "cluster", date, quick: false, captures: 1000, machine, versions, threads },
+    heap_mb: 1500,
+    lakes: [{ times: 1, compacted: false, captures: 1000, ...files, put_seconds: 1, put_cpu_seconds: 1 }],
+    slices: [
+      { ...slice, partner: "certuy", feed: "spam-sources" },
+      { ...slice, partner: "twcert-cc", feed: "spam-events" },
+    ],
+    memory: [],
+    earlier: [],
+    notes: [],
+  };
+}
+
+test("what a cluster read is a share of the lake, and its time a ratio of neighbouring runs", () => {
+  const section = clusterSection(madeUp(90_000));
+  assert.match(section, /3\.00x \(2\.00–4\.00\)/);
+  assert.match(section, /0\.090 MB \/ 2\.00 MB = 4\.50 % \(met\)/);
+  assert.match(clusterSection(madeUp(110_000)), /5\.50 % \(\*\*not met\*\*\).*0\.550 % \(met\)/);
+  const { workers, read, rows, decode, lake, record } = constantsOf([madeUp(90_000)]);
+  assert.deepEqual(
+    [workers.value, read.value, rows.value, decode.value, lake.value, record.value],
+    [6000, 180, 0.5, 2000, 2000, 2000],
+  );
+});
+
+test("sizes that only an earlier run on the same machine had stay, and the page says of when they are", () => {
+  const base = madeUp(90_000);
+  const of = (times: number, day: number): ClusterResult => ({
+    ...base,
+    date: `2026-11-0${day}T00:00:00Z`,
+    versions: { ...base.versions, "spampots-feeds": `v${day}` },
+    lakes: base.lakes.map((lake) => ({ ...lake, times })),
+    slices: base.slices.map((slice) => ({ ...slice, times })),
+  });
+  const both = withEarlierSizes(of(10, 2), of(1, 1));
+  const sizesOf = (all: readonly { readonly times: number }[]) => [...new Set(all.map(({ times }) => times))];
+  assert.deepEqual(
+    [sizesOf(both.lakes), sizesOf(both.slices)],
+    [
+      [1, 10],
+      [1, 10],
+    ],
+  );
+  assert.deepEqual(both.earlier, [{ date: "2026-11-01T00:00:00Z", version: "v1", times: [1] }]);
+  assert.match(clusterSection(both), /^1x: measured before, on 2026-11-01, of v1\.$/m);
+  const three = withEarlierSizes(of(3, 3), both);
+  assert.deepEqual(sizesOf(three.lakes), [1, 3, 10]);
+  assert.deepEqual(
+    three.earlier.map(({ version, times }) => [version, times]),
+    [
+      ["v1", [1]],
+      ["v2", [10]],
+    ],
+  );
+  // Measured again, and another machine.
+  assert.deepEqual(withEarlierSizes(of(1, 4), both).earlier, [
+    { date: "2026-11-02T00:00:00Z", version: "v2", times: [10] },
+  ]);
+  const elsewhere = { ...of(1, 1), machine: { ...base.machine, cores: base.machine.cores + 1 } };
+  assert.deepEqual(withEarlierSizes(of(10, 2), elsewhere), of(10, 2));
 });
 
 test("median, slope and numbers", () => {

@@ -13,7 +13,8 @@ import { promisify } from "node:util";
 import { benchRoot } from "./bench.ts";
 import { figures } from "./catalog.ts";
 import { performanceMarkdown } from "./report.ts";
-import { type Result, readResults } from "./results.ts";
+import { demandMarkdown } from "./report-demand.ts";
+import { type ClusterResult, type Result, readResults } from "./results.ts";
 
 const run = promisify(execFile);
 
@@ -22,7 +23,19 @@ function runsOf(found: Result) {
   if (found.kind === "ratio")
     return found.runs.flatMap(({ ours, reference }) => [ours, ...(reference ? [reference] : [])]);
   if (found.kind === "peers") return found.peers.flatMap(({ runs }) => runs);
+  if (found.kind === "cluster") return found.memory;
+  if (found.kind === "stages") return found.stages.map((stage) => ({ ...stage, peak_mb: 2 }));
   return found.points.flatMap(({ ingest, publish }) => [publish, ...(ingest ? [ingest] : [])]);
+}
+
+/** Small data say nothing of speed, but rows are to be the same from each engine. */
+function everySliceByEveryWay({ slices }: ClusterResult): void {
+  assert.ok(slices.length > 0);
+  for (const { feed, same, failed, runs } of slices) {
+    assert.deepEqual([same, failed], [true, []], feed);
+    for (const sides of runs) assert.deepEqual(Object.keys(sides).sort(), ["cold", "disk", "trino", "warm"]);
+  }
+  assert.ok(slices.some(({ runs }) => runs.some(({ trino }) => (trino?.cluster?.read_bytes ?? 0) > 0)));
 }
 
 test("every figure, scale and the peers run on small data", async () => {
@@ -34,7 +47,7 @@ test("every figure, scale and the peers run on small data", async () => {
   const results = readResults(folder);
   assert.deepEqual(
     results.map(({ figure }) => figure).sort(),
-    [...figures.map(({ id }) => id), "scale", "peers"].sort(),
+    [...figures.map(({ id }) => id), "scale", "cluster", "stages", "peers"].sort(),
   );
   for (const found of results) {
     const runs = runsOf(found);
@@ -46,7 +59,8 @@ test("every figure, scale and the peers run on small data", async () => {
       );
     }
     assert.ok(found.quick);
+    if (found.kind === "cluster") everySliceByEveryWay(found);
   }
-  const page = performanceMarkdown(results);
-  assert.doesNotMatch(page, /NaN|undefined|not measured yet|Infinity/);
+  for (const page of [performanceMarkdown(results), demandMarkdown(results)])
+    assert.doesNotMatch(page, /NaN|undefined|not measured yet|Infinity/);
 });

@@ -18,6 +18,10 @@ export interface Sizes {
   readonly base: number;
   /** Rows that peers are given. */
   readonly peerRows: number;
+  /** Heap of each process of a Trino cluster, megabytes. */
+  readonly heapMb: number;
+  /** How many times the week's captures a cluster is given. */
+  readonly times: readonly number[];
   readonly runs: number;
 }
 
@@ -44,6 +48,8 @@ export const usualSizes: Sizes = {
   distinctBodies: 30_000,
   base: 500_000,
   peerRows: 20_000,
+  heapMb: 4000,
+  times: [1, 3, 10],
   runs: 5,
 };
 
@@ -54,6 +60,8 @@ export const quickSizes: Sizes = {
   distinctBodies: 1_000,
   base: 2_000,
   peerRows: 500,
+  heapMb: 1024,
+  times: [1],
   runs: 1,
 };
 
@@ -78,7 +86,7 @@ export function openBench(sizes: Sizes, quick: boolean, say: (text: string) => v
 }
 
 /** Monday of 2026-W46, its first and last day's midnight, and an instant at which its week is due. */
-export const week = { firstDay: "2026-11-09", days: 7, now: "2026-11-16T12:00:00Z" } as const;
+export const week = { id: "2026-W46", firstDay: "2026-11-09", days: 7, now: "2026-11-16T12:00:00Z" } as const;
 
 /** Where the program works: its data folder, who may receive what, and where publications go. */
 export interface Place {

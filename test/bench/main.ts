@@ -3,20 +3,28 @@
  * docs/performance.md of all results.
  *
  * Options: `--only <figure,...>`, `--runs <n>`, `--captures <n>` (of the week), `--base <n>` (captures of the smallest size
- * of `scale`), `--quick` (small data: shows that everything runs, keeps no result), `--write-docs` (runs nothing).
+ * of `scale`), `--times <n,...>` (sizes of `cluster`, as multiples of the week), `--heap <n>` (megabytes of each
+ * of its processes), `--quick` (small data: shows that everything runs, keeps no result), `--write-docs` (runs nothing).
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Bench, openBench, quickSizes, type Sizes, usualSizes } from "./bench.ts";
 import { figures } from "./catalog.ts";
 import { runFigure } from "./figure.ts";
+import { cluster } from "./figures/cluster.ts";
 import { scale } from "./figures/scale.ts";
+import { stages } from "./figures/stages.ts";
 import { writeDocs } from "./report.ts";
 import { type Result, resultsFolder, writeResult } from "./results.ts";
 
-const runners = new Map<string, (bench: Bench) => Promise<Result>>([
+/** Runs a figure; what it has before it is through may be kept, too. */
+type FigureRun = (bench: Bench, keep: (soFar: Result) => void) => Promise<Result>;
+
+const runners = new Map<string, FigureRun>([
   ...figures.map((figure) => [figure.id, (bench: Bench) => runFigure(figure, bench)] as const),
   ["scale", scale],
+  ["cluster", cluster],
+  ["stages", stages],
 ]);
 
 /** Runs the figures named, one after another, and keeps each result as soon as it is there. */
@@ -27,7 +35,7 @@ async function runAll(bench: Bench, names: readonly string[]): Promise<void> {
     const runner = runners.get(name);
     try {
       if (runner === undefined) throw new Error(`there is no such figure; there are ${[...runners.keys()].join(", ")}`);
-      writeResult(folder, await runner(bench));
+      writeResult(folder, await runner(bench, (soFar) => writeResult(folder, soFar)));
       if (!bench.quick) writeDocs();
     } catch (error) {
       failed.push(name);
@@ -44,13 +52,27 @@ async function runAll(bench: Bench, names: readonly string[]): Promise<void> {
 /** Sizes from the command line, over those of `--quick` or the usual ones. */
 function sizesOf(values: Readonly<Record<string, string | boolean | undefined>>): Sizes {
   const sizes = values.quick === true ? quickSizes : usualSizes;
-  const whole = (name: "runs" | "captures" | "base") => {
+  const whole = (name: "runs" | "captures" | "base" | "heap") => {
     const text = values[name];
-    if (text === undefined) return sizes[name];
+    if (text === undefined) return name === "heap" ? sizes.heapMb : sizes[name];
     if (typeof text === "string" && /^[1-9]\d{0,9}$/.test(text)) return Number(text);
     throw new Error(`--${name} needs a whole number above 0`);
   };
-  return { ...sizes, runs: whole("runs"), captures: whole("captures"), base: whole("base") };
+  const times =
+    typeof values.times === "string"
+      ? values.times
+          .split(",")
+          .map(Number)
+          .filter((value) => value >= 1)
+      : sizes.times;
+  return {
+    ...sizes,
+    times,
+    runs: whole("runs"),
+    captures: whole("captures"),
+    base: whole("base"),
+    heapMb: whole("heap"),
+  };
 }
 
 if (import.meta.main) {
@@ -60,6 +82,8 @@ if (import.meta.main) {
       runs: { type: "string" },
       captures: { type: "string" },
       base: { type: "string" },
+      times: { type: "string" },
+      heap: { type: "string" },
       quick: { type: "boolean" },
       "write-docs": { type: "boolean" },
     },

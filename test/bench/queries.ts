@@ -1,5 +1,4 @@
 /** The SQL behind publications, once for each distinct one: what DuckDB alone is asked in a figure's reference. */
-
 import { join } from "node:path";
 import { loadConfiguration } from "../../src/feed/configuration.ts";
 import { due } from "../../src/feed/due.ts";
@@ -42,7 +41,7 @@ export async function distinctQueries(place: Place): Promise<readonly string[]> 
     if (queries.has(key)) continue;
     const isSummary = feed.grain === "summary";
     const [from, to] = isSummary ? [previousPeriod(period).start, period.end] : [policy.covers.from, policy.covers.to];
-    const sql = isSummary ? summarySql(feed, policy) : buildSlice(feed, policy, period, benignHosts).sql;
+    const sql = isSummary ? summarySql(feed, policy) : buildSlice(feed, policy, period, benignHosts).sql.kept;
     const datasets: readonly Dataset[] = isSummary ? ["captures", "requests"] : ["captures"];
     const relations: Record<string, Selection> = {};
     for (const name of datasets) {

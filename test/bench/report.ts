@@ -6,6 +6,8 @@ import { weekCaptures } from "./bench.ts";
 import { figures } from "./catalog.ts";
 import { median } from "./figure.ts";
 import { grouped, markdownTable, megabytes, number } from "./markdown.ts";
+import { clusterSection, stagesSection } from "./report-cluster.ts";
+import { demandMarkdown } from "./report-demand.ts";
 import { scaleSection } from "./report-scale.ts";
 import {
   type Bound,
@@ -35,6 +37,8 @@ npm run bench                                 # every figure, at the usual sizes
 npm run bench -- --only ingest,stix --runs 9  # some figures, more runs
 npm run bench -- --captures 1000000           # a smaller week
 npm run bench -- --only scale --base 7879900  # 1x, 3x and 10x a week of the first phase
+npm run bench -- --only stages,cluster        # a cluster of its own, which needs Ceph, Maven and Java 24 (.ci/run)
+npm run bench -- --only cluster --times 1,3   # the cluster at these multiples of the week
 npm run bench -- --quick                      # small data: does everything run? Keeps no result
 npm run bench:peers                           # the other programs
 \`\`\`
@@ -54,6 +58,8 @@ export function performanceMarkdown(results: readonly Result[]): string {
     sizeText(ratios),
     takenSection(ratios),
     ...scales.map(scaleSection),
+    ...results.flatMap((found) => (found.kind === "cluster" ? [clusterSection(found)] : [])),
+    ...results.flatMap((found) => (found.kind === "stages" ? [stagesSection(found)] : [])),
     ...peers.map(peersSection),
     whereSection(results),
     whatSection(ratios),
@@ -61,9 +67,11 @@ export function performanceMarkdown(results: readonly Result[]): string {
   ].join("\n");
 }
 
-/** Writes the page of the results in the repository. */
+/** Writes the pages of the results in the repository. */
 export function writeDocs(): void {
-  writeFileSync(join(projectRoot, "docs/performance.md"), performanceMarkdown(readResults(resultsFolder)));
+  const results = readResults(resultsFolder);
+  writeFileSync(join(projectRoot, "docs/performance.md"), performanceMarkdown(results));
+  writeFileSync(join(projectRoot, "docs/scale.md"), demandMarkdown(results));
 }
 
 function boundText(bound: Bound): string {

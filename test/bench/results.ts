@@ -114,7 +114,153 @@ const peersResult = circumstances.extend({
 });
 export type PeersResult = z.infer<typeof peersResult>;
 
-const result = z.discriminatedUnion("kind", [ratioResult, scaleResult, peersResult]);
+/** What a cluster said of its part in a slice. */
+const clusterPart = z.strictObject({
+  /** Processor time of its workers. */
+  cpu_seconds: z.number(),
+  /** Bytes and rows that it read of the lake. */
+  read_bytes: z.number(),
+  read_rows: z.number(),
+  splits: z.number(),
+  peak_memory_bytes: z.number(),
+  spilled_bytes: z.number(),
+  output_bytes: z.number(),
+  /** Requests that the S3 service saw meanwhile, the runner's among them. */
+  requests: z.number(),
+});
+
+const side = z.strictObject({
+  seconds: z.number(),
+  /** Of the process that reads the rows. */
+  cpu_seconds: z.number(),
+  peak_mb: z.number(),
+  /** Until the files were chosen, and fetched where copies are read. */
+  located_seconds: z.number(),
+  first_row_seconds: z.number(),
+  cluster: clusterPart.optional(),
+});
+
+/** What one reading of a slice took. */
+export type Side = z.infer<typeof side>;
+
+const ways = ["disk", "cold", "warm", "trino"] as const;
+
+/** DuckDB over the lake's disk, over S3 with all to be fetched and with copies there; a Trino cluster over S3. */
+export type WayName = (typeof ways)[number];
+
+const sliceTaken = z.strictObject({
+  partner: z.string(),
+  feed: z.string(),
+  times: z.number(),
+  compacted: z.boolean(),
+  rows: z.number(),
+  /** Did all ways give the same rows in the same order? */
+  same: z.boolean(),
+  runs: z.array(z.partialRecord(z.enum(ways), side)),
+  /** What went wrong: the way and what it said. */
+  failed: z.array(z.string()),
+});
+export type SliceTaken = z.infer<typeof sliceTaken>;
+
+const lakeTaken = z.strictObject({
+  times: z.number(),
+  compacted: z.boolean(),
+  captures: z.number(),
+  files: z.number(),
+  bytes: z.number(),
+  objects: z.number(),
+  object_bytes: z.number(),
+  /** Characters of a file's name in a query. */
+  path_characters: z.number(),
+  put_seconds: z.number(),
+  put_cpu_seconds: z.number(),
+});
+export type LakeTaken = z.infer<typeof lakeTaken>;
+
+const clusterResult = circumstances.extend({
+  kind: z.literal("cluster"),
+  figure: z.string(),
+  heap_mb: z.number(),
+  lakes: z.array(lakeTaken),
+  slices: z.array(sliceTaken),
+  /** The week's spam-events for TW, published from the cluster, of a tenth of the week and of the week. */
+  memory: z.array(measured.extend({ captures: z.number() })),
+  /** Runs before this one, on the same machine, that some of the sizes are from: the largest takes hours. */
+  earlier: z.array(z.strictObject({ date: z.string(), version: z.string(), times: z.array(z.number()) })).default([]),
+  notes: z.array(z.string()),
+});
+export type ClusterResult = z.infer<typeof clusterResult>;
+
+/** What says that two runs are of one kind: the rest may differ from day to day. */
+const kindOfRun = ({
+  captures,
+  threads,
+  heap_mb: heap,
+  machine: { cpu, cores, memory_gb: memory },
+  versions,
+}: ClusterResult) => JSON.stringify([captures, threads, heap, cpu, cores, memory, versions.node, versions.duckdb]);
+
+/** A run, with the sizes that only an earlier one had, where that one was of the same kind. */
+export function withEarlierSizes(run: ClusterResult, before: ClusterResult | undefined): ClusterResult {
+  if (before === undefined || kindOfRun(before) !== kindOfRun(run)) return run;
+  const has = (times: number) => run.lakes.some((lake) => lake.times === times);
+  const lakes = before.lakes.filter(({ times }) => !has(times));
+  const from = (times: readonly number[]) => times.filter((one) => lakes.some((lake) => lake.times === one));
+  const kept = new Set(before.earlier.flatMap(({ times }) => from(times)));
+  const newer = [...new Set(lakes.map(({ times }) => times))].filter((times) => !kept.has(times));
+  const version = before.versions["spampots-feeds"] ?? "unknown";
+  const bySize = <T extends { readonly times: number; readonly compacted: boolean }>(all: readonly T[]) =>
+    all.toSorted((a, b) => a.times - b.times || Number(a.compacted) - Number(b.compacted));
+  return {
+    ...run,
+    lakes: bySize([...lakes, ...run.lakes]),
+    slices: bySize([...before.slices.filter(({ times }) => !has(times)), ...run.slices]),
+    memory: [
+      ...before.memory.filter(({ captures }) => lakes.some((lake) => lake.captures === captures)),
+      ...run.memory,
+    ].sort((a, b) => a.captures - b.captures),
+    earlier: [
+      ...before.earlier.map((one) => ({ ...one, times: from(one.times) })),
+      { date: before.date, version, times: newer },
+    ].filter(({ times }) => times.length > 0),
+  };
+}
+
+/** What a step took, and how much it did. */
+export const stageTaken = z.strictObject({
+  stage: z.string(),
+  what: z.string(),
+  unit: z.string(),
+  units: z.number(),
+  cpu_seconds: z.number(),
+  seconds: z.number(),
+  /** Bytes of the files that came of it, before and after gzip. */
+  bytes: z.number().optional(),
+  gzipped_bytes: z.number().optional(),
+});
+export type Stage = z.infer<typeof stageTaken>;
+
+const requests = z.strictObject({
+  work: z.string(),
+  /** What is counted, and how many there were. */
+  unit: z.string(),
+  units: z.number(),
+  operations: z.record(z.string(), z.number()),
+});
+export type Requests = z.infer<typeof requests>;
+
+const stagesResult = circumstances.extend({
+  kind: z.literal("stages"),
+  figure: z.string(),
+  stages: z.array(stageTaken),
+  requests: z.array(requests),
+  /** Spool files with bodies that repeat. */
+  spool: z.strictObject({ captures: z.number(), bytes: z.number() }),
+  notes: z.array(z.string()),
+});
+export type StagesResult = z.infer<typeof stagesResult>;
+
+const result = z.discriminatedUnion("kind", [ratioResult, scaleResult, peersResult, clusterResult, stagesResult]);
 export type Result = z.infer<typeof result>;
 
 /** Writes a result under its figure's name, in place of the last one. */

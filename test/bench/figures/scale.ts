@@ -28,7 +28,7 @@ function together(a: Measured, b: Measured): Measured {
 const nothing: Measured = { seconds: 0, cpu_seconds: 0, peak_mb: 0, units: 0 };
 
 /** Simulates and ingests a week into `place`, a day at a time; only ingesting is measured. */
-async function ingestWeek(bench: Bench, place: Place, captures: number): Promise<Measured> {
+export async function ingestWeek(bench: Bench, place: Place, captures: number): Promise<Measured> {
   const perDay = Math.ceil(captures / week.days);
   let taken = nothing;
   for (let day = 0; day < week.days; day += 1) {
@@ -39,7 +39,7 @@ async function ingestWeek(bench: Bench, place: Place, captures: number): Promise
     taken = together(taken, await wholeProcess(spampots(bench, place, "ingest", folder), perDay));
     for (const name of ["arriving", "done"]) rmSync(join(place.data, name), { recursive: true, force: true });
     bench.say(
-      `scale: ${captures.toLocaleString("en")} captures: day ${day + 1} of ${week.days} ingested, ${taken.seconds.toFixed(1)} s so far`,
+      `${captures.toLocaleString("en")} captures: day ${day + 1} of ${week.days} ingested, ${taken.seconds.toFixed(1)} s so far`,
     );
   }
   return taken;
@@ -116,7 +116,7 @@ export async function scale(bench: Bench): Promise<ScaleResult> {
 }
 
 /** Keys, and the sensors file that every simulation writes the same. */
-async function prepareSite(bench: Bench, place: Place): Promise<void> {
+export async function prepareSite(bench: Bench, place: Place): Promise<void> {
   await run(spampots(bench, place, "keys", "new"));
   const options = ["--from", week.firstDay, "--days", "1", "--messages-per-day", "0"];
   const folder = join(place.data, "first");
