@@ -101,13 +101,14 @@ function madeUp(read: number): ClusterResult {
   return {
     ...{ kind: "cluster", figure: "cluster", date, quick: false, captures: 1000, machine, versions, threads },
     heap_mb: 1500,
-    lakes: [{ times: 1, compacted: false, captures: 1000, ...files, put_seconds: 1, put_cpu_seconds: 1 }],
+    lakes: [
+      { date, version: "v0", times: 1, compacted: false, captures: 1000, ...files, put_seconds: 1, put_cpu_seconds: 1 },
+    ],
     slices: [
       { ...slice, partner: "certuy", feed: "spam-sources" },
       { ...slice, partner: "twcert-cc", feed: "spam-events" },
     ],
     memory: [],
-    earlier: [],
     notes: [],
   };
 }
@@ -126,37 +127,24 @@ test("what a cluster read is a share of the lake, and its time a ratio of neighb
 
 test("sizes that only an earlier run on the same machine had stay, and the page says of when they are", () => {
   const base = madeUp(90_000);
-  const of = (times: number, day: number): ClusterResult => ({
-    ...base,
-    date: `2026-11-0${day}T00:00:00Z`,
-    versions: { ...base.versions, "spampots-feeds": `v${day}` },
-    lakes: base.lakes.map((lake) => ({ ...lake, times })),
-    slices: base.slices.map((slice) => ({ ...slice, times })),
-  });
+  const of = (times: number, day: number): ClusterResult => {
+    const date = `2026-11-0${day}T00:00:00Z`;
+    return {
+      ...base,
+      date,
+      lakes: base.lakes.map((lake) => ({ ...lake, date, version: `v${day}`, times })),
+      slices: base.slices.map((slice) => ({ ...slice, times })),
+    };
+  };
   const both = withEarlierSizes(of(10, 2), of(1, 1));
-  const sizesOf = (all: readonly { readonly times: number }[]) => [...new Set(all.map(({ times }) => times))];
-  assert.deepEqual(
-    [sizesOf(both.lakes), sizesOf(both.slices)],
-    [
-      [1, 10],
-      [1, 10],
-    ],
-  );
-  assert.deepEqual(both.earlier, [{ date: "2026-11-01T00:00:00Z", version: "v1", times: [1] }]);
-  assert.match(clusterSection(both), /^1x: measured before, on 2026-11-01, of v1\.$/m);
-  const three = withEarlierSizes(of(3, 3), both);
-  assert.deepEqual(sizesOf(three.lakes), [1, 3, 10]);
-  assert.deepEqual(
-    three.earlier.map(({ version, times }) => [version, times]),
-    [
-      ["v1", [1]],
-      ["v2", [10]],
-    ],
-  );
+  const lakesOf = ({ lakes }: ClusterResult) => lakes.map(({ times, version }) => `${times}x of ${version}`);
+  assert.deepEqual(lakesOf(both), ["1x of v1", "10x of v2"]);
+  assert.deepEqual([...new Set(both.slices.map(({ times }) => times))], [1, 10]);
+  assert.match(clusterSection(both), /^1x: measured on 2026-11-01, of v1\.$/m);
+  assert.doesNotMatch(clusterSection(both), /10x: measured/);
+  assert.deepEqual(lakesOf(withEarlierSizes(of(3, 3), both)), ["1x of v1", "3x of v3", "10x of v2"]);
   // Measured again, and another machine.
-  assert.deepEqual(withEarlierSizes(of(1, 4), both).earlier, [
-    { date: "2026-11-02T00:00:00Z", version: "v2", times: [10] },
-  ]);
+  assert.deepEqual(lakesOf(withEarlierSizes(of(1, 4), both)), ["1x of v4", "10x of v2"]);
   const elsewhere = { ...of(1, 1), machine: { ...base.machine, cores: base.machine.cores + 1 } };
   assert.deepEqual(withEarlierSizes(of(10, 2), elsewhere), of(10, 2));
 });

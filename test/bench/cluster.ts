@@ -75,7 +75,7 @@ export function openBucket({ accessKey, secretKey }: Gateway, endpoint: string, 
 /** A lake of a site's disk, copied into a bucket of its own as any copier does it. */
 export interface LakeInBucket {
   readonly url: string;
-  readonly taken: Omit<LakeTaken, "times" | "captures" | "compacted">;
+  readonly taken: Omit<LakeTaken, "date" | "version" | "times" | "captures" | "compacted">;
 }
 
 export async function copyLake({ gateway }: Services, place: Place, bucket: string): Promise<LakeInBucket> {

@@ -37,10 +37,7 @@ export function clusterSection(result: ClusterResult): string {
     "",
     `The same slices by DuckDB in the process and by Trino, a coordinator and two workers of ${grouped(result.heap_mb)} MB of heap each, in turn in one run and on the same cores. ${result.notes.join(" ")}`,
     `1x is a week of ${grouped(result.captures)} captures. The largest size that really ran: ${grouped(largest)} captures.`,
-    ...result.earlier.map(
-      ({ date, version, times }) =>
-        `${times.map((one) => `${one}x`).join(" and ")}: measured before, on ${date.slice(0, 10)}, of ${version}.`,
-    ),
+    ...runsBefore(result),
     "A cluster that shares two cores with all else can't be faster than one process; what counts here is what a core of it does, and what it reads.",
     "",
     timesTable(result),
@@ -62,6 +59,14 @@ export function clusterSection(result: ClusterResult): string {
     "",
     memoryTable(result),
   ].join("\n");
+}
+
+/** A line for each run before this one that some of the sizes are from. */
+function runsBefore({ date: newest, lakes }: ClusterResult): string[] {
+  const before = lakes.filter(({ date, times }) => date !== newest && times >= 1);
+  return [...Map.groupBy(before, ({ date, version }) => `on ${date.slice(0, 10)}, of ${version}`)].map(
+    ([run, sizes]) => `${[...new Set(sizes.map(({ times }) => `${times}x`))].join(" and ")}: measured ${run}.`,
+  );
 }
 
 function timesTable({ slices }: ClusterResult): string {

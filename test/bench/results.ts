@@ -163,6 +163,9 @@ const sliceTaken = z.strictObject({
 export type SliceTaken = z.infer<typeof sliceTaken>;
 
 const lakeTaken = z.strictObject({
+  /** When its slices were measured, and of which version: the largest lake takes hours, and has a run of its own. */
+  date: z.string(),
+  version: z.string(),
   times: z.number(),
   compacted: z.boolean(),
   captures: z.number(),
@@ -185,8 +188,6 @@ const clusterResult = circumstances.extend({
   slices: z.array(sliceTaken),
   /** The week's spam-events for TW, published from the cluster, of a tenth of the week and of the week. */
   memory: z.array(measured.extend({ captures: z.number() })),
-  /** Runs before this one, on the same machine, that some of the sizes are from: the largest takes hours. */
-  earlier: z.array(z.strictObject({ date: z.string(), version: z.string(), times: z.array(z.number()) })).default([]),
   notes: z.array(z.string()),
 });
 export type ClusterResult = z.infer<typeof clusterResult>;
@@ -205,10 +206,6 @@ export function withEarlierSizes(run: ClusterResult, before: ClusterResult | und
   if (before === undefined || kindOfRun(before) !== kindOfRun(run)) return run;
   const has = (times: number) => run.lakes.some((lake) => lake.times === times);
   const lakes = before.lakes.filter(({ times }) => !has(times));
-  const from = (times: readonly number[]) => times.filter((one) => lakes.some((lake) => lake.times === one));
-  const kept = new Set(before.earlier.flatMap(({ times }) => from(times)));
-  const newer = [...new Set(lakes.map(({ times }) => times))].filter((times) => !kept.has(times));
-  const version = before.versions["spampots-feeds"] ?? "unknown";
   const bySize = <T extends { readonly times: number; readonly compacted: boolean }>(all: readonly T[]) =>
     all.toSorted((a, b) => a.times - b.times || Number(a.compacted) - Number(b.compacted));
   return {
@@ -219,10 +216,6 @@ export function withEarlierSizes(run: ClusterResult, before: ClusterResult | und
       ...before.memory.filter(({ captures }) => lakes.some((lake) => lake.captures === captures)),
       ...run.memory,
     ].sort((a, b) => a.captures - b.captures),
-    earlier: [
-      ...before.earlier.map((one) => ({ ...one, times: from(one.times) })),
-      { date: before.date, version, times: newer },
-    ].filter(({ times }) => times.length > 0),
   };
 }
 

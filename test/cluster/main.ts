@@ -99,7 +99,7 @@ function closing(cluster: Cluster, site: Environment): string {
   return `
 Open
   ${cluster.url}/ui/   Trino's page: log in as anybody, without a password. Choose "Finished": each query's
-                             tags say feed, policy and period; its own page, what it read.
+${" ".repeat(cluster.url.length + 9)}tags say feed, policy and period; its own page, what it read.
 
 To go on in another shell:
 ${Object.entries(site)
@@ -108,7 +108,7 @@ ${Object.entries(site)
 and then, for example
   npm run -s spampots -- check
   npm run -s spampots -- publish               # all other feeds
-  SPAMPOTS_ENGINE=duckdb SPAMPOTS_STORE=/tmp/by-duckdb npm run -s spampots -- publish   # the same bytes
+  SPAMPOTS_ENGINE=duckdb SPAMPOTS_STORE=/tmp/by-duckdb npm run -s spampots -- publish   # the same artifacts
   kill -9 ${cluster.workers[0]?.pid}                              # a worker
 
 Ctrl-C ends and deletes all of it.`;

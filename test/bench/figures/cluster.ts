@@ -83,6 +83,7 @@ export async function cluster(bench: Bench, keep: (soFar: ClusterResult) => void
   );
   const [lakes, taken, memory]: [LakeTaken[], SliceTaken[], ClusterResult["memory"]] = [[], [], []];
   const circumstances = await bench.circumstances();
+  const measured = { date: circumstances.date, version: circumstances.versions["spampots-feeds"] ?? "unknown" };
   const before = bench.quick ? undefined : readResults(resultsFolder).find((result) => result.kind === "cluster");
   const ownSizes = (): ClusterResult => ({
     kind: "cluster",
@@ -92,7 +93,6 @@ export async function cluster(bench: Bench, keep: (soFar: ClusterResult) => void
     lakes,
     slices: taken,
     memory,
-    earlier: [],
     notes: [
       "Timed from the choice of files to the last row; nothing is rendered. A warm reading finds the copies that the cold one before it fetched, in the same process.",
       "The cluster answered every slice over a tenth of the week before.",
@@ -106,7 +106,7 @@ export async function cluster(bench: Bench, keep: (soFar: ClusterResult) => void
       const { times, captures, compacted } = size;
       const bucket = `week-${String(times).replace(".", "-")}${compacted ? "-compacted" : ""}`;
       const lake = await copyLake(services, size.place, bucket);
-      lakes.push({ times, captures, compacted, ...lake.taken });
+      lakes.push({ ...measured, times, captures, compacted, ...lake.taken });
       const turns = times < 1 ? 1 : Math.max(1, Math.round(bench.runs / times));
       for (const slice of compacted ? oneFeed : bench.quick ? quickSlices : slices)
         taken.push(await inTurn({ bench, services, lake, slice, size }, turns));
