@@ -201,8 +201,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     retainLakeDays: whole("SPAMPOTS_RETAIN_LAKE", 400, 1, 36_500),
     logLevel,
   };
-  const place = (path: string) => path.replace(/\/+$/, "");
-  if (place(settings.store) === place(lake))
+  if (isForPartners(lake, settings.store))
     refuse("SPAMPOTS_LAKE", "Write another place than SPAMPOTS_STORE: partners read there, and none reads the lake.");
   if (problems.length > 0) {
     throw new SpampotsError("bad-argument", "Some settings are wrong.", {
@@ -211,6 +210,15 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     });
   }
   return Object.freeze(settings);
+}
+
+/** Is a place the store itself, or among what partners are let read of it? */
+function isForPartners(place: string, store: string): boolean {
+  const written = (path: string) => {
+    const { bucket, prefix } = bucketOf(path) ?? { bucket: "", prefix: path };
+    return `${bucket}:${prefix === "" ? "" : `${prefix}/`}`;
+  };
+  return written(place) === written(store) || written(place).startsWith(`${written(store)}partners/`);
 }
 
 /** The URL of the service: as set, or where it listens. */

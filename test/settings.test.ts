@@ -67,12 +67,22 @@ test("a lake or a store in a bucket that can't be is no folder of such a name", 
   assert.deepEqual(refused({ SPAMPOTS_LAKE: "s3://lake/here/", SPAMPOTS_STORE: "folder:/a" }), []);
 });
 
-test("the lake, which nobody else reads, and the store, in which partners do, are two places", () => {
+test("the lake, which nobody else reads, isn't where partners do", () => {
   for (const [lake, store] of [
-    ["s3://lake/here", "s3://lake/here/"],
-    ["/var/lib/spampots/", "/var/lib/spampots"],
-    ["", `${process.cwd()}/data/lake`],
+    ["s3://feeds/x", "s3://feeds/x"],
+    ["s3://feeds/x/", "s3://feeds/x"],
+    ["s3://feeds/x/partners/ncc", "s3://feeds/x/"],
+    ["s3://feeds/partners", "s3://feeds"],
   ] as const)
-    assert.deepEqual(refused({ SPAMPOTS_ENGINE: "duckdb", SPAMPOTS_LAKE: lake, SPAMPOTS_STORE: store }), ["LAKE"]);
-  assert.deepEqual(refused({ SPAMPOTS_LAKE: "s3://lake/lake", SPAMPOTS_STORE: "s3://lake/store" }), []);
+    assert.deepEqual(refused({ SPAMPOTS_LAKE: lake, SPAMPOTS_STORE: store }), ["LAKE"], `${lake} ${store}`);
+  const folders = { SPAMPOTS_ENGINE: "duckdb", SPAMPOTS_TRINO_URL: "" };
+  assert.deepEqual(refused({ ...folders, SPAMPOTS_LAKE: "/srv/x/", SPAMPOTS_STORE: "/srv/x" }), ["LAKE"]);
+  assert.deepEqual(refused({ ...folders, SPAMPOTS_LAKE: "", SPAMPOTS_STORE: `${process.cwd()}/data/lake` }), ["LAKE"]);
+  assert.deepEqual(refused({ ...folders, SPAMPOTS_LAKE: "/srv/x/partners/l", SPAMPOTS_STORE: "/srv/x" }), ["LAKE"]);
+  for (const [lake, store] of [
+    ["s3://feeds/x-lake", "s3://feeds/x"],
+    ["s3://feeds/x/lake", "s3://feeds/x"],
+    ["s3://other/x", "s3://feeds/x"],
+  ] as const)
+    assert.deepEqual(refused({ SPAMPOTS_LAKE: lake, SPAMPOTS_STORE: store }), [], `${lake} ${store}`);
 });
