@@ -9,11 +9,11 @@
 import { execFile } from "node:child_process";
 import { pbkdf2Sync, randomBytes } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { importPKCS8, SignJWT } from "jose";
+import { freePort } from "../free-port.ts";
 import { type Cluster, type S3Service, startTrino } from "./trino.ts";
 
 const run = promisify(execFile);
@@ -117,16 +117,4 @@ function hashed(password: string): string {
   return [iterations, salt.toString("hex"), pbkdf2Sync(password, salt, iterations, 32, "sha1").toString("hex")].join(
     ":",
   );
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await new Promise<number>((done) => {
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      done(typeof address === "object" && address !== null ? address.port : 0);
-    });
-  });
-  await new Promise((done) => server.close(done));
-  return port;
 }

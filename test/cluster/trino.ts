@@ -8,13 +8,12 @@
  * @see https://trino.io/docs/476/connector/hive.html
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { mkdir, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "../free-port.ts";
 import { type Distribution, trinoDistribution } from "./distribution.ts";
 import { type StatementContext, statement } from "./statement.ts";
 
@@ -105,12 +104,12 @@ export async function startTrino(options: ClusterOptions): Promise<Cluster> {
   try {
     const began = performance.now();
     await mkdir(join(root, "metastore"));
-    const coordinatorPort = await steadyPort();
+    const coordinatorPort = await freePort();
     const site = { root, distribution, options, url: `http://127.0.0.1:${coordinatorPort}` };
     const coordinator = await startNode(site, "coordinator", coordinatorPort, nodes);
     const workers: TrinoNode[] = [];
     for (let number = 1; number <= (options.workers ?? 2); number += 1)
-      workers.push(await startNode(site, `worker-${number}`, await steadyPort(), nodes));
+      workers.push(await startNode(site, `worker-${number}`, await freePort(), nodes));
     const ready = () => untilReady(site.url, nodes);
     await ready();
     await statement(site.url, "CREATE SCHEMA IF NOT EXISTS lake.default");
@@ -286,20 +285,4 @@ async function inactive(url: string, nodes: readonly OwnNode[]): Promise<string[
 
 async function tail(log: string): Promise<string> {
   return (await readFile(log, "utf8").catch(() => "it wrote no log")).slice(-2000);
-}
-
-/**
- * A free port below those that the kernel gives to clients' connections (32768 and up on Linux): nobody takes it while
- * its process is away.
- */
-async function steadyPort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(20_000, 32_000);
-    const server = createServer();
-    const free = await new Promise<boolean>((done) => {
-      server.once("error", () => done(false));
-      server.listen(port, "127.0.0.1", () => server.close(() => done(true)));
-    });
-    if (free) return port;
-  }
 }

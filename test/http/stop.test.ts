@@ -4,12 +4,13 @@ import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readdir, readFile } from "node:fs/promises";
-import { connect, createServer, type Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { Store } from "../../src/store/store.ts";
+import { freePort } from "../free-port.ts";
 import { csvFile, publish, temporaryFolder } from "../publication/issuer.ts";
 import { openServed } from "./served.ts";
 
@@ -56,11 +57,7 @@ test("a store that keeps receipts waiting doesn't hold up the end; they stay on 
 });
 
 test("a half request at the metrics ends with the service", async (t) => {
-  const free = createServer().listen(0, "127.0.0.1");
-  await once(free, "listening");
-  const address = free.address();
-  const port = typeof address === "object" && address ? address.port : 0;
-  free.close();
+  const port = await freePort();
   const served = await openServed(t, { env: { SPAMPOTS_METRICS_LISTEN: `127.0.0.1:${port}` } });
   const socket = await opened(port, "GET /metrics HTTP/1.1\r\nHost: x\r\nX: ");
   t.after(() => socket.destroy());

@@ -9,12 +9,12 @@ import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
+import { freePort } from "../free-port.ts";
 
 /** A user of the gateway, with the keys that S3 clients sign with. */
 export interface GatewayUser {
@@ -90,11 +90,11 @@ async function requireCeph(): Promise<void> {
 }
 
 async function bringUp(folder: string, daemons: ChildProcess[], bytes: number): Promise<Gateway> {
-  const [monitorV2, monitorV1, port] = await freePorts(3);
+  const [monitorV2, monitorV1, port] = [await freePort(), await freePort(), await freePort()];
   const conf = join(folder, "ceph.conf");
   const fsid = randomUUID();
   const monitors = `[v2:127.0.0.1:${monitorV2},v1:127.0.0.1:${monitorV1}]`;
-  await writeFile(conf, configuration({ folder, fsid, monitors, port: Number(port), bytes }));
+  await writeFile(conf, configuration({ folder, fsid, monitors, port, bytes }));
   await makeKeys(folder);
 
   const ceph = (program: string, ...args: string[]) => run(program, ["--conf", conf, ...args]);
@@ -253,23 +253,6 @@ async function killed(daemon: ChildProcess): Promise<void> {
   const ended = once(daemon, "exit");
   daemon.kill("SIGKILL"); // Nothing is worth keeping, and a stopped process takes no other signal.
   await ended;
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, "127.0.0.1");
-      await once(server, "listening");
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    if (address === null || typeof address === "string") throw new Error("A server on a port has an address.");
-    return address.port;
-  });
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
-  return ports;
 }
 
 async function makeBucket(endpoint: string, user: GatewayUser, name: string): Promise<void> {

@@ -1,13 +1,12 @@
 /** The partner guide's receiver of webhooks, against real deliveries and against forged ones. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { readdir, readFile, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { jwks } from "../../../src/publication/jwk.ts";
+import { freePort } from "../../free-port.ts";
 import { newIssuer, publish, temporaryFolder } from "../../publication/issuer.ts";
 import { projectRoot } from "../../source-files.ts";
 import { delivering, partnerWith } from "./receiving.ts";
@@ -21,10 +20,7 @@ for (const alg of ["EdDSA", "ES256"] as const) {
     const keys = join(folder, "keys.json");
     await writeFile(keys, jwks(issuer.keyring.keys));
     const held = await temporaryFolder(t);
-    const free = createServer();
-    await once(free.listen(0, "127.0.0.1"), "listening");
-    const { port } = free.address() as AddressInfo; // it listens on a port
-    await new Promise((done) => free.close(done));
+    const port = await freePort();
     const child = spawn(process.execPath, [
       join(projectRoot, "docs/examples/receive-webhook.mjs"),
       keys,
