@@ -133,7 +133,7 @@ const systemsAndSources: Pass = {
     n7: "count(*) FILTER (WHERE now > 0 AND before > 0)",
   },
   from: "hosts GROUP BY GROUPING SETS ((source_asn), (source_asn, source_ip)) HAVING CASE WHEN grouping(source_ip) = 1 THEN source_asn >= 0 ELSE sum(now) > 0 END",
-  order: "n1 DESC, n2 DESC, n3, n4",
+  order: "n1 DESC, n2 DESC, n3, n4, t2, t1",
   limit: rankRows,
 };
 

@@ -37,7 +37,7 @@ export function relationSql(selection: Selection, { rowsOf, typeOf }: RelationWo
   const all = parts.join(" UNION ALL ");
   if (overlapping.length === 0) return all;
   const among = literals(overlapping);
-  return `SELECT ${names} FROM (${all}) a WHERE batch NOT IN ${among} UNION ALL SELECT ${names} FROM (SELECT *, row_number() OVER (PARTITION BY sensor, capture_id ORDER BY batch) AS place FROM (${all}) b WHERE batch IN ${among}) o WHERE place = 1`;
+  return `SELECT ${names} FROM (${all}) a WHERE batch NOT IN ${among} UNION ALL SELECT ${names} FROM (SELECT *, row_number() OVER (PARTITION BY sensor, capture_id ORDER BY batch, captured_at) AS place FROM (${all}) b WHERE batch IN ${among}) o WHERE place = 1`;
 }
 
 /** Which rows of compacted files count. */

@@ -5,7 +5,21 @@ import { periodAt } from "../../src/feed/period.ts";
 import { policyOf } from "../../src/feed/policy.ts";
 import { buildSlice } from "../../src/feed/slice.ts";
 import { summarySql } from "../../src/feed/summary-sql.ts";
+import { openDuckdb } from "../../src/lake/duckdb.ts";
+import type { Dataset } from "../../src/lake/records.ts";
+import { columnsOf } from "../../src/lake/relation.ts";
 import { partnersOf, projectFeeds } from "../pipeline.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
+
+/** The project's summary of a week for TW. */
+async function summaryOfWeek(): Promise<string> {
+  const feeds = await projectFeeds();
+  const subscriptions = [{ feed: "summary", every: "week", formats: ["json"] }];
+  const [partner = assert.fail()] = partnersOf(feeds, [{ id: "someone", economies: ["TW"], subscriptions }]);
+  const [subscription = assert.fail()] = partner.subscriptions;
+  const week = periodAt("week", Date.UTC(2026, 10, 11));
+  return summarySql(subscription.feed, policyOf(partner, subscription, week) ?? assert.fail());
+}
 
 /** Queries by feed: each grain's and the summary's, as an engine that inlines them is asked. */
 async function inlined(): Promise<ReadonlyMap<string, string>> {
@@ -60,4 +74,28 @@ test("no row is kept for each distinct value of something else: 73,000 rows took
   const aggregated = relationsOf(sql).filter((relation) => /max\(CAST\(row\(/.test(relation));
   assert.ok(aggregated.length > 0);
   for (const relation of aggregated) assert.doesNotMatch(relation, /DISTINCT/);
+});
+
+test("hosts of one network with as many captures stand in the order of what is said of them, and are cut by it", async (t) => {
+  const sql = await summaryOfWeek();
+  const engine = await openDuckdb({ threads: 2, memoryMb: 200, temporary: await temporaryFolder(t) });
+  t.after(() => engine.close());
+  const columns = (dataset: Dataset, cells: Readonly<Record<string, string>>) =>
+    columnsOf[dataset].map(({ name, type }) => `${cells[name] ?? `CAST(NULL AS ${type})`} AS ${name}`).join(", ");
+  const captures = columns("captures", {
+    captured_at: String(Date.UTC(2026, 10, 11)),
+    probe: "FALSE",
+    source_ip: "'203.0.113.' || CAST(i AS VARCHAR)",
+    source_economy: "CASE (i * 7) % 3 WHEN 0 THEN 'KR' WHEN 1 THEN 'TW' ELSE 'JP' END",
+    target_economies: "['TW']",
+    recipients: "1",
+    sensor: "'pot-1'",
+    session: "CAST(i AS VARCHAR)",
+  });
+  const relations = `captures AS (SELECT ${captures} FROM range(30) t(i)), requests AS (SELECT ${columns("requests", {})} WHERE FALSE)`;
+  const economies: unknown[] = [];
+  for await (const { rows, columns: cells } of engine.rows({}, `${relations},\n${sql}`)) {
+    for (let row = 0; row < rows; row += 1) if (cells[0]?.[row] === "sources") economies.push(cells[3]?.[row]);
+  }
+  assert.deepEqual(economies, [...Array(10).fill("JP"), ...Array(10).fill("KR")]);
 });
