@@ -58,7 +58,7 @@ interface Seen {
 const seen = new WeakMap<Lake, Seen>();
 
 /**
- * The lake as `due` sees it, back to the oldest instant that any subscription retains. The same object as the last time
+ * The lake as `due` sees it, back to the oldest instant that any subscription retains and the lake still has. The same object as the last time
  * where nothing changed: what was worked out for it (`input-set.ts`) still holds then. `all` as in {@link Lake.names}.
  */
 export async function lakeState(
@@ -69,9 +69,10 @@ export async function lakeState(
   const { lake, retainLakeDays } = world;
   const retains = world.partners.flatMap((partner) => partner.subscriptions.map(({ feed }) => feed.retain));
   // Whole days: a state is good for as long as what it shows is the same.
-  const from = Math.floor((now - Math.max(0, ...retains)) / dayMs - 14) * dayMs;
+  const kept = retainLakeDays === undefined ? Number.NEGATIVE_INFINITY : retainedFrom(now, retainLakeDays);
+  const from = Math.floor(Math.max(now - Math.max(0, ...retains), kept) / dayMs - 14) * dayMs;
   const to = Math.floor(now / dayMs + 2) * dayMs;
-  const retained = retainLakeDays === undefined ? {} : { retainedFrom: retainedFrom(now, retainLakeDays) };
+  const retained = retainLakeDays === undefined ? {} : { retainedFrom: kept };
   const span = JSON.stringify([from, to, retained]);
   const [names, exclusions] = [await lake.names({ all }), await lake.exclusions()];
   const before = seen.get(lake);
