@@ -11,7 +11,7 @@ import { fileDigest } from "../capture/spool-file.ts";
 import { SpampotsError } from "../errors.ts";
 import { dayMs } from "../model.ts";
 import { temporaryPath } from "../store/temporary.ts";
-import { daysOf, recordsOfDay } from "./days.ts";
+import { type DayRecords, dayRecords, daysOf } from "./days.ts";
 import type { ParquetWriter } from "./engine.ts";
 import type { Lake } from "./lake.ts";
 import { compactionKey, type Dataset, datasets, type LakeFile, retainedFrom, visibleFiles } from "./records.ts";
@@ -66,26 +66,39 @@ export async function compact(
 ): Promise<readonly Compacted[]> {
   const done: Compacted[] = [];
   const from = retainedFrom(options.now, options.retainDays);
+  const recordsOf = dayRecords(lake);
   for (const day of await daysOf(lake)) {
     const start = Date.parse(day);
     if (start < from || start + dayMs > options.now) continue;
     options.onProgress?.(day);
-    for (const dataset of datasets) done.push(...(await compactDay(lake, writer, day, dataset, options)));
+    for (const dataset of datasets) {
+      if (await mayMerge(lake, day, dataset, options.smallBytes))
+        done.push(...(await compactDay(lake, writer, { day, dataset, recordsOf }, options)));
+    }
   }
   return done;
+}
+
+/** Are there two small files at all? Of a day that was compacted long ago no record has to be read. */
+async function mayMerge(lake: Lake, day: string, dataset: Dataset, smallBytes: number): Promise<boolean> {
+  let small = 0;
+  for await (const { bytes } of lake.store.list(`${dataset}/day=${day}/`)) {
+    if (bytes < smallBytes) small += 1;
+    if (small > 1) return true;
+  }
+  return false;
 }
 
 async function compactDay(
   lake: Lake,
   writer: ParquetWriter,
-  day: string,
-  dataset: Dataset,
+  { day, dataset, recordsOf }: { day: string; dataset: Dataset; recordsOf: DayRecords },
   options: CompactOptions,
 ): Promise<readonly Compacted[]> {
   const done: Compacted[] = [];
   for (let lost = 0; lost < attempts; ) {
     // What is visible and the next number come from one reading: whoever commits in between takes the number.
-    const records = await recordsOfDay(lake, await lake.names(), day);
+    const records = await recordsOf(await lake.names(), day);
     const compactions = await lake.compactions(day);
     const portion = portionOf(
       visibleFiles(day, records, compactions).filter(

@@ -1,6 +1,6 @@
 /** The lake day by day: for work that goes over all of it without holding more than a day's records. */
 import type { Lake } from "./lake.ts";
-import { type BatchName, type BatchRecord, datasets } from "./records.ts";
+import { type BatchName, type BatchRecord, batchKey, datasets } from "./records.ts";
 
 /** Days (`YYYY-MM-DD`) that have Parquet files, ascending. */
 export async function daysOf(lake: Lake): Promise<readonly string[]> {
@@ -14,11 +14,18 @@ export async function daysOf(lake: Lake): Promise<readonly string[]> {
   return [...days].sort();
 }
 
-/** Records of those batches that may have files of the day. @throws SpampotsError `lake-damaged` */
-export async function recordsOfDay(
-  lake: Lake,
-  names: readonly BatchName[],
-  day: string,
-): Promise<readonly BatchRecord[]> {
-  return lake.records(names.filter((name) => name.firstDay <= day && day <= name.lastDay));
+/** Reads records of those batches that may have files of a day. @throws SpampotsError `lake-damaged` */
+export type DayRecords = (names: readonly BatchName[], day: string) => Promise<readonly BatchRecord[]>;
+
+/** A reader that holds the records of the last day it was asked for: a day is looked at again and again, then the next. */
+export function dayRecords(lake: Pick<Lake, "records">): DayRecords {
+  let held = new Map<string, BatchRecord>();
+  return async (names, day) => {
+    const ofDay = names.filter((name) => name.firstDay <= day && day <= name.lastDay);
+    const wanted = new Set(ofDay.map(({ key }) => key));
+    const read = await lake.records(ofDay.filter(({ key }) => !held.has(key)));
+    const both = [...held.values(), ...read].map((record) => [batchKey(record), record] as const);
+    held = new Map(both.filter(([key]) => wanted.has(key)));
+    return [...held.values()];
+  };
 }

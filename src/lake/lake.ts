@@ -54,7 +54,7 @@ export interface Lake {
   record(name: BatchName): Promise<BatchRecord>;
   /** Reads many, in their order. @throws SpampotsError `lake-damaged` */
   records(names: readonly BatchName[]): Promise<readonly BatchRecord[]>;
-  /** Newest generations with anything in [from, to), excluded ones too, sorted by batch. */
+  /** Newest generations with anything in [from, to), excluded ones too, sorted by batch. They are remembered. */
   batches(from: number, to: number): Promise<readonly BatchRecord[]>;
   /** Batch ids excluded, with the reasons. The same map as long as nothing is excluded. */
   exclusions(): Promise<ReadonlyMap<string, ExclusionRecord>>;
@@ -110,7 +110,7 @@ interface Place {
 }
 
 function lakeIn({ store, keys, local, locate }: Place): Lake {
-  const reader = recordReader(store, keys);
+  const { kept, ...reader } = recordReader(store, keys);
   return {
     root: store.url,
     store,
@@ -120,7 +120,7 @@ function lakeIn({ store, keys, local, locate }: Place): Lake {
       const wanted = (await reader.names()).filter(
         (name) => name.lastDay >= dayText(from) && name.firstDay <= dayText(to - 1),
       );
-      return (await reader.records(wanted)).toSorted((a, b) => (a.batch < b.batch ? -1 : 1));
+      return (await kept.records(wanted)).toSorted((a, b) => (a.batch < b.batch ? -1 : 1));
     },
     filesOfDay: async (day, records) => visibleFiles(day, records, await reader.compactions(day)),
     commit: (record) => store.putOnce(batchKey(record), encodeRecord(record)),
@@ -129,7 +129,7 @@ function lakeIn({ store, keys, local, locate }: Place): Lake {
     commitCompaction: (day, number, record) => store.putOnce(compactionRecordKey(day, number), encodeRecord(record)),
     async select(dataset, batches, from, to) {
       const days = daysWithFiles(dataset, batches).filter((day) => day >= dayText(from) && day <= dayText(to - 1));
-      const merged = await mapAtOnce(days, daysAtOnce, reader.compactions);
+      const merged = await mapAtOnce(days, daysAtOnce, kept.compactions);
       const visible = days.flatMap((day, at) => visibleFiles(day, batches, merged[at] ?? []));
       const files = visible.filter((file) => file.dataset === dataset);
       const { whole, mixed, counted } = choose(files, batches, merged.flat());

@@ -1,5 +1,6 @@
 /**
- * Reads the lake's records, and remembers what it read, since records never change. Part of `lake.ts`.
+ * Reads the lake's records, and remembers those that are asked for at every look, since records never change. Part of
+ * `lake.ts`.
  *
  * @see design §3 point 2
  */
@@ -22,7 +23,10 @@ import {
 } from "./records.ts";
 
 /** What of the {@link Lake} is reading records. */
-export type RecordReader = Pick<Lake, "names" | "record" | "records" | "exclusions" | "compactions">;
+export interface RecordReader extends Pick<Lake, "names" | "record" | "records" | "exclusions" | "compactions"> {
+  /** The same, and what was read is remembered. */
+  readonly kept: Pick<Lake, "records" | "compactions">;
+}
 
 /** Records that are read at a time: in S3 each is a request. */
 const recordsAtOnce = 32;
@@ -31,15 +35,21 @@ const recordsAtOnce = 32;
 export function recordReader(store: Store, keys: Names): RecordReader {
   const read = <T>(decode: (key: string, bytes: Uint8Array) => T) => {
     const known = new Map<string, T>();
-    return async (key: string): Promise<T> => {
-      const record = known.get(key) ?? decode(key, await required(store, key));
+    const once = async (key: string): Promise<T> => known.get(key) ?? decode(key, await required(store, key));
+    const kept = async (key: string): Promise<T> => {
+      const record = await once(key);
       known.set(key, record);
       return record;
     };
+    return { once, kept };
   };
-  const readBatch = read(decodeBatch);
-  const readExclusion = read(decodeExclusion);
-  const readCompaction = read(decodeCompaction);
+  const batch = read(decodeBatch);
+  const exclusion = read(decodeExclusion);
+  const compaction = read(decodeCompaction);
+  const records = (readOne: (key: string) => Promise<BatchRecord>) => (wanted: readonly BatchName[]) =>
+    mapAtOnce(wanted, recordsAtOnce, ({ key }) => readOne(key));
+  const compactions = (readOne: (key: string) => Promise<CompactionRecord>) => async (day: string) =>
+    mapAtOnce(await compactionKeys(store, day), recordsAtOnce, readOne);
   const names = unlessSame<readonly BatchName[]>(
     (all) => keys("batches", all),
     async (found) => newestGenerations(found.flatMap((key) => parseBatchKey(key) ?? [])),
@@ -47,24 +57,28 @@ export function recordReader(store: Store, keys: Names): RecordReader {
   const exclusions = unlessSame<ReadonlyMap<string, ExclusionRecord>>(
     (all) => keys("exclusions", all),
     async (found) =>
-      new Map((await mapAtOnce(found, recordsAtOnce, readExclusion)).map((record) => [record.batch, record])),
+      new Map((await mapAtOnce(found, recordsAtOnce, exclusion.kept)).map((record) => [record.batch, record])),
   );
   return {
     names: ({ all = false } = {}) => names(all),
-    record: ({ key }) => readBatch(key),
-    records: (wanted): Promise<readonly BatchRecord[]> => mapAtOnce(wanted, recordsAtOnce, ({ key }) => readBatch(key)),
+    record: ({ key }) => batch.once(key),
+    records: records(batch.once),
+    compactions: compactions(compaction.once),
     exclusions: () => exclusions(true),
-    async compactions(day): Promise<readonly CompactionRecord[]> {
-      const found: string[] = [];
-      for await (const { key } of store.list(`compactions/${day}/`)) {
-        const expected = compactionRecordKey(day, found.length + 1);
-        // What it replaced would count twice: once in its own file, and once in what was made of that.
-        if (key !== expected) throw missing(expected);
-        found.push(key);
-      }
-      return mapAtOnce(found, recordsAtOnce, readCompaction);
-    },
+    kept: { records: records(batch.kept), compactions: compactions(compaction.kept) },
   };
+}
+
+/** Keys of a day's compactions in the order of their numbers. */
+async function compactionKeys(store: Store, day: string): Promise<readonly string[]> {
+  const found: string[] = [];
+  for await (const { key } of store.list(`compactions/${day}/`)) {
+    const expected = compactionRecordKey(day, found.length + 1);
+    // What it replaced would count twice: once in its own file, and once in what was made of that.
+    if (key !== expected) throw missing(expected);
+    found.push(key);
+  }
+  return found;
 }
 
 /** What is made of a list of names: made again when the names are others. */

@@ -7,7 +7,7 @@
  */
 import { dayMs } from "../model.ts";
 import type { StoreEntry } from "../store/store.ts";
-import { daysOf, recordsOfDay } from "./days.ts";
+import { type DayRecords, dayRecords, daysOf } from "./days.ts";
 import type { Lake } from "./lake.ts";
 import {
   type BatchName,
@@ -43,9 +43,10 @@ export async function* deadFiles(
 ): AsyncGenerator<DeadFile> {
   const newest = await newestCommitted(lake);
   const retained = retainedFrom(now, retainDays) - dayMs;
+  const recordsOf = dayRecords(lake);
   for (const day of await daysOf(lake)) {
     const expired = Date.parse(day) + dayMs <= retained;
-    const fate = expired ? undefined : await fateOfDay(lake, day, newest);
+    const fate = expired ? undefined : await fateOfDay(lake, { day, recordsOf }, newest);
     const unnamed: StoreEntry[] = [];
     for (const dataset of datasets) {
       for await (const entry of lake.store.list(`${dataset}/day=${day}/`)) {
@@ -60,7 +61,7 @@ export async function* deadFiles(
     }
     if (unnamed.length === 0) continue;
     // Who was stopped for a day between file and record may have gone on meanwhile.
-    const again = await fateOfDay(lake, day, await newestCommitted(lake));
+    const again = await fateOfDay(lake, { day, recordsOf }, await newestCommitted(lake));
     for (const entry of unnamed) if (!again.visible.has(entry.key)) yield { why: "unnamed", entry };
   }
 }
@@ -92,9 +93,13 @@ interface DayFate {
   replacedAt(key: string): number | undefined;
 }
 
-async function fateOfDay(lake: Lake, day: string, newest: ReadonlyMap<string, Committed>): Promise<DayFate> {
+async function fateOfDay(
+  lake: Lake,
+  { day, recordsOf }: { day: string; recordsOf: DayRecords },
+  newest: ReadonlyMap<string, Committed>,
+): Promise<DayFate> {
   const names = [...newest.values()].map(({ name }) => name);
-  const records = await recordsOfDay(lake, names, day);
+  const records = await recordsOf(names, day);
   const visible = new Set((await lake.filesOfDay(day, records)).map((file) => file.key));
   const replaced = new Map<string, number>();
   const committed = new Map<string, number>();

@@ -108,6 +108,24 @@ export function lakeContract(kind: LakeKind): void {
       assert.deepEqual((await verifyLake(world.lake)).faults, []);
     });
 
+    test("of days that were compacted and swept no record is read again", async (t) => {
+      const world = await filledWorld(t, kind);
+      await compact(world.lake, world.engine, options(world));
+      let swept = 0;
+      for await (const { entry } of deadFiles(world.lake, { now: Date.now() + 2 * 86_400_000, retainDays: 36_500 })) {
+        await world.lake.store.delete(entry.key);
+        swept += 1;
+      }
+      assert.equal(swept, 5);
+      const records = () => Promise.reject(new Error("A record is read."));
+      assert.deepEqual(await compact({ ...(await world.open()), records }, world.engine, options(world)), []);
+      await world.ingest("pot-2", capturesOf("203.0.113.99", "2026-11-10T09:00:00Z", 6));
+      await assert.rejects(
+        compact({ ...(await world.open()), records }, world.engine, options(world)),
+        /A record is read/,
+      );
+    });
+
     test("what comes after a compaction counts: a late batch, new generations, before and after the next compaction", async (t) => {
       const world = await filledWorld(t, kind);
       await compact(world.lake, world.engine, options(world));
