@@ -48,7 +48,7 @@ export interface Engine {
     query: string | Query,
     purpose?: readonly string[],
   ): AsyncIterable<Chunk>;
-  /** Breaks off the queries whose rows are being read: they throw `engine-failed`. */
+  /** Breaks off the queries whose rows are being read: they throw `engine-failed`. A cluster is asked nothing more. */
   interrupt(): void;
   close(): void;
 }

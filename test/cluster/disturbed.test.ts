@@ -85,13 +85,13 @@ async function publications(store: Store): Promise<Publications> {
   return found;
 }
 
-/** Two ingesters on machines of their own, with one file that both have. */
+/** Two ingesters on machines of their own: the first has all files, the second every other one. */
 async function ingestDisturbed(spooled: Site, lake: Store, env: Environment, tell: Tell): Promise<void> {
   const sites = [await spooled.copy(), await spooled.copy()] as const;
   for (const [index, site] of sites.entries()) {
     const spool = join(site.data, "spool");
     const names = (await readdir(spool)).sort();
-    for (const [at, name] of names.entries()) if (at > 0 && at % 2 !== index) await rm(join(spool, name));
+    for (const [at, name] of names.entries()) if (index === 1 && at > 0 && at % 2 === 0) await rm(join(spool, name));
   }
   const [first, second] = sites;
   const killed = startCommand(first, ["ingest"], env);

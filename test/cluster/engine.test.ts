@@ -10,14 +10,19 @@ import { after, before, test } from "node:test";
 import { inspect } from "node:util";
 import { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { DuckDBInstance } from "@duckdb/node-api";
+import { mapAtOnce } from "../../src/at-once.ts";
 import { SpampotsError } from "../../src/errors.ts";
 import { openDuckdb } from "../../src/lake/duckdb.ts";
 import type { Engine } from "../../src/lake/engine.ts";
+import { type Lake, openLake } from "../../src/lake/lake.ts";
+import { checkCluster } from "../../src/lake/trino/check.ts";
 import { Tables, type Wanted } from "../../src/lake/trino/tables.ts";
 import { openCluster, openTrino } from "../../src/lake/trino/trino.ts";
 import type { Cell } from "../../src/model.ts";
 import type { TrinoSettings } from "../../src/settings.ts";
+import { capturesOf, openOperatorWorld } from "../publication/operator-world.ts";
 import { type Gateway, startGateway } from "../s3/gateway.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 import { type Secured, startSecured } from "./secured.ts";
 
 let gateway: Gateway;
@@ -137,17 +142,20 @@ test("a query ends in the cluster when its reader stops, is interrupted, or clos
   engine.interrupt();
   assert.equal((await interrupted).code, "engine-failed");
   await ended("is-interrupted");
-  const closed = failureOf(rowsOf(engine, endless, ["is-closed"]));
+  const other = await openTrino(plain(), "s3://lake/none");
+  const closed = failureOf(rowsOf(other, endless, ["is-closed"]));
   await running("is-closed");
-  engine.close();
+  other.close();
   await closed;
   await ended("is-closed");
 });
 
 async function running(text: string): Promise<string> {
+  const end = performance.now() + 120_000;
   for (;;) {
     const [query] = await queriesWith(text);
     if (query?.state === "RUNNING") return query.queryId;
+    assert.ok(performance.now() < end, `the query isn't running: ${inspect(query?.state)}`);
     await new Promise((done) => setTimeout(done, 50));
   }
 }
@@ -233,64 +241,106 @@ async function putDays(prefix: string, count: number): Promise<Wanted> {
   await connection.run(`COPY (SELECT 'b' AS batch, CAST(1 AS INTEGER) AS generation) TO '${path}' (FORMAT PARQUET)`);
   connection.closeSync();
   instance.closeSync();
-  const credentials = { accessKeyId: gateway.accessKey, secretAccessKey: gateway.secretKey };
-  const client = new S3Client({ endpoint: gateway.endpoint, region: "us-east-1", forcePathStyle: true, credentials });
-  const Body = await readFile(path);
+  const bytes = await readFile(path);
   const days = Array.from({ length: count }, (_, index) =>
     new Date(Date.UTC(2026, 0, 1 + index)).toISOString().slice(0, 10),
   );
-  const keyOf = (day: string) => `${prefix}/captures/day=${day}/b.parquet`;
-  await Promise.all(days.map((day) => client.send(new PutObjectCommand({ Bucket: "lake", Key: keyOf(day), Body }))));
+  const whole = days.map((day) => `s3://lake/${prefix}/captures/day=${day}/b.parquet`);
+  await putFiles(whole.map((url) => [url, bytes]));
+  return { dataset: "captures", days, whole, mixed: [] };
+}
+
+/** What else a selection says where every row counts. */
+const allCount = { counted: { only: false, batches: [] }, overlapping: [], [Symbol.dispose]: () => {} };
+
+async function putFiles(files: readonly (readonly [url: string, bytes: Uint8Array])[]): Promise<void> {
+  const credentials = { accessKeyId: gateway.accessKey, secretAccessKey: gateway.secretKey };
+  const client = new S3Client({ endpoint: gateway.endpoint, region: "us-east-1", forcePathStyle: true, credentials });
+  await mapAtOnce(files, 32, ([url, Body]) =>
+    client.send(new PutObjectCommand({ Bucket: "lake", Key: url.slice("s3://lake/".length), Body })),
+  );
   client.destroy();
-  return { dataset: "captures", days, whole: days.map((day) => `s3://lake/${keyOf(day)}`), mixed: [] };
 }
 
 test("three runners at once make schema, table and hundreds of partitions, and each sees every file", async () => {
   const wanted = await putDays("many", 200);
-  const settings = plain({ schema: "many" });
+  const settings = { ...plain({ schema: "many" }), lake: "s3://lake/many" };
   const cluster = await openCluster(settings);
-  const runners = Array.from({ length: 3 }, () => new Tables(cluster, settings, "s3://lake/many"));
+  const runners = Array.from({ length: 3 }, () => new Tables(cluster, settings));
   await Promise.all(runners.map((tables) => tables.prepare(wanted)));
-  assert.deepEqual(await secured.cluster.query('SELECT count(*), count(DISTINCT "$path") FROM lake.many.captures'), [
-    [200, 200],
-  ]);
+  const [[name] = [], ...others] = await secured.cluster.query("SHOW TABLES FROM lake.many");
+  assert.match(String(name), /^captures_[0-9a-f]{8}$/);
+  assert.deepEqual(others, []);
+  const count = `SELECT count(*), count(DISTINCT "$path") FROM lake.many.${name}`;
+  assert.deepEqual(await secured.cluster.query(count), [[200, 200]]);
   // Dropped under a runner that has seen everything.
-  await secured.cluster.query("DROP TABLE lake.many.captures");
+  await secured.cluster.query(`DROP TABLE lake.many.${name}`);
   await runners[0]?.prepare(wanted);
-  assert.deepEqual(await secured.cluster.query("SELECT count(*) FROM lake.many.captures"), [[200]]);
+  assert.deepEqual(await secured.cluster.query(count), [[200, 200]]);
+  // A lake that was moved: other tables in the same schema.
+  const moved = await putDays("moved", 2);
+  await new Tables(cluster, { ...settings, lake: "s3://lake/moved" }).prepare(moved);
+  assert.equal((await secured.cluster.query("SHOW TABLES FROM lake.many")).length, 2);
+  await runners[1]?.prepare(wanted);
 });
 
-test("a table that lies elsewhere, or is of another release, is told with the statement that helps", async () => {
-  const wanted = await putDays("here", 2);
-  const settings = plain({ schema: "here" });
-  const cluster = await openCluster(settings);
-  await new Tables(cluster, settings, "s3://lake/many").make("captures");
-  const elsewhere = await failureOf(new Tables(cluster, settings, "s3://lake/here").prepare(wanted));
-  assert.equal(elsewhere.code, "engine-failed");
-  assert.match(elsewhere.hint ?? "", /DROP TABLE "lake"\."here"\."captures"/);
-  await secured.cluster.query("DROP TABLE lake.here.captures");
-  await secured.cluster.query(
-    "CREATE TABLE lake.here.captures (batch varchar, generation bigint, day varchar) WITH (external_location = 's3://lake/here/captures', format = 'PARQUET', partitioned_by = ARRAY['day'])",
-  );
-  const old = await failureOf(new Tables(cluster, settings, "s3://lake/here").prepare(wanted));
-  assert.match(old.hint ?? "", /DROP TABLE "lake"\."here"\."captures"/);
-  assert.ok(Array.isArray(old.facts.columns) && old.facts.columns.includes("generation"), "its type is another");
-  assert.ok(Array.isArray(old.facts.columns) && !old.facts.columns.includes("batch"));
-  await secured.cluster.query('DROP TABLE "lake"."here"."captures"');
-  await new Tables(cluster, settings, "s3://lake/here").prepare(wanted);
+test("of a day with more files than a list of names is kept for by default, those that aren't named aren't opened", async () => {
+  const { whole, ...wanted } = await putDays("names", 1);
+  const [first = ""] = whole;
+  const files = Array.from({ length: 1200 }, (_, index) => first.replace("b.parquet", `${1000 + index}.parquet`));
+  const bytes = await readFile(join(folder, "few.parquet"));
+  await putFiles(files.map((file) => [file, bytes]));
+  // Between the first and the last, and no Parquet file.
+  await putFiles([[first.replace("b.parquet", "1500-killed.parquet"), Buffer.from("PAR1 and no more")]]);
+  const engine = await openTrino(plain({ schema: "names" }), "s3://lake/names");
+  const captures = { ...wanted, whole: files, ...allCount };
+  const sql = "t AS (SELECT count(*) AS n FROM captures) SELECT n FROM t";
+  for await (const { columns } of engine.rows({ captures }, sql)) assert.deepEqual(columns, [[1200]]);
+  engine.close();
+});
+
+test("with the rights that the guide gives, check finds everything, and a batch of later days doesn't mislead it", async (t) => {
+  const url = "s3://lake/checked";
+  const s3 = {
+    ...{ endpoint: gateway.endpoint, region: "us-east-1", pathStyle: true, deadlineMs: 20_000 },
+    credentials: { accessKeyId: gateway.accessKey, secretAccessKey: gateway.secretKey },
+  };
+  const lake = await openLake(url, { s3, copies: { folder: await temporaryFolder(t), mostBytes: 1e9 }, cluster: true });
+  const world = await openOperatorWorld(t, lake);
+  const settings = plain({ user: "spampots" });
+  const check = async (looked: Lake) => {
+    const found = { fine: [], warnings: [] };
+    await checkCluster(settings, looked, found);
+    return found;
+  };
+  const empty = await check(lake);
+  assert.deepEqual(empty.warnings, [
+    "The lake holds no captures yet: whether the cluster sees its files wasn't tried.",
+  ]);
+  await world.ingest("pot-1", capturesOf("203.0.113.7", "2026-11-10T01:00:00Z", 3));
+  await world.ingest("pot-2", capturesOf("203.0.113.7", "2026-11-10T02:00:00Z", 3));
+  const names = async () => (await lake.names()).map((name) => ({ ...name, lastDay: "2099-12-31" }));
+  for (const looked of [lake, { ...lake, names }]) {
+    const { fine, warnings } = await check(looked);
+    assert.deepEqual(warnings, []);
+    assert.match(fine.join("\n"), /1 worker is active\.\n.*\nThe cluster sees the 2 files of captures of 2026-11-10\./);
+  }
+  await assert.rejects(checkCluster(plain({ user: "spampots", catalog: "other" }), lake, { fine: [], warnings: [] }), {
+    message: /no catalogue of this name/,
+  });
 });
 
 test("a user that may make nothing is told what its administrator has to run, and then sees the lake", async () => {
   const wanted = await putDays("read", 2);
   const settings = plain({ schema: "read", user: "reader" });
   const cluster = await openCluster(settings);
-  const tables = new Tables(cluster, settings, "s3://lake/read");
+  const tables = new Tables(cluster, { ...settings, lake: "s3://lake/read" });
   const { hint = "" } = await failureOf(tables.prepare(wanted));
   const [, statements = ""] = /run: (.*)$/s.exec(hint) ?? [];
   for (const statement of statements.split("; ")) await secured.cluster.query(statement);
   await tables.prepare(wanted);
   const engine = await openTrino(settings, "s3://lake/read");
-  const selection = { ...wanted, counted: { only: false, batches: [] }, overlapping: [], [Symbol.dispose]: () => {} };
+  const selection = { ...wanted, ...allCount };
   let rows = 0;
   const sql = "t AS (SELECT batch FROM captures) SELECT batch FROM t";
   for await (const chunk of engine.rows({ captures: selection }, sql)) rows += chunk.rows;

@@ -27,7 +27,7 @@ interface QueryOfPage {
 const headers = { "X-Trino-User": "test" };
 
 /** Waits for a slice's query, of `user` where one is given, that has begun on a worker and hasn't ended. */
-export function untilMidQuery(cluster: Cluster, user?: string, withinMs = 120_000): Promise<RunningQuery> {
+export function untilMidQuery(cluster: Cluster, user?: string, withinMs = 300_000): Promise<RunningQuery> {
   return until(`a running query of ${user ?? "anyone"}`, withinMs, () => midQuery(cluster, user));
 }
 

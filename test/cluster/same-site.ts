@@ -10,8 +10,9 @@ import type { Engine } from "../../src/lake/engine.ts";
 import { type Lake, openLake } from "../../src/lake/lake.ts";
 import { openTrino } from "../../src/lake/trino/trino.ts";
 import { readSettings } from "../../src/settings.ts";
-import { type Ending, openSite, type Site, temporaryFolder, type Workshop } from "../pipeline.ts";
+import { openSite, type Site, type Workshop } from "../pipeline.ts";
 import { startGateway } from "../s3/gateway.ts";
+import { type Ending, temporaryFolder } from "../temporary-folder.ts";
 import { startTrino } from "./trino.ts";
 
 /** A cluster, and the service in which it reads. */
@@ -35,7 +36,7 @@ export async function openGround(t: Ending): Promise<Ground> {
   return ground;
 }
 
-/** The file is what `npm run cluster` writes. */
+/** Whoever started the cluster wrote it: a {@link Ground}. */
 const parsed = (text: string) => JSON.parse(text) as Ground;
 
 async function startGround(t: Ending): Promise<Ground> {

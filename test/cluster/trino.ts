@@ -247,6 +247,7 @@ function catalogOver({ endpoint, accessKey, secretKey }: S3Service, metastore: s
     "connector.name": "hive",
     "hive.metastore": "file",
     "hive.metastore.catalog.dir": "local:///",
+    "hive.domain-compaction-threshold": "1000000",
     "fs.native-local.enabled": "true",
     "local.location": metastore,
     "fs.native-s3.enabled": "true",

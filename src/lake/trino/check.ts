@@ -9,11 +9,11 @@ import { dayMs } from "../../model.ts";
 import type { TrinoSettings } from "../../settings.ts";
 import type { Selection } from "../engine.ts";
 import type { Lake } from "../lake.ts";
-import type { Dataset } from "../records.ts";
+import { type Dataset, datasets } from "../records.ts";
 import { isNamed } from "./errors.ts";
 import { rowsOf } from "./query.ts";
 import type { Cluster } from "./request.ts";
-import { trinoSql } from "./sql.ts";
+import { type LakeTables, trinoSql } from "./sql.ts";
 import { Tables } from "./tables.ts";
 import { openCluster } from "./trino.ts";
 
@@ -48,14 +48,22 @@ export async function checkCluster(settings: TrinoSettings, lake: Lake, found: C
   const cluster = await openCluster(settings, patienceMs);
   await checkVersion(cluster, found);
   await checkWorkers(cluster, found);
-  await checkCatalog(cluster, settings);
-  const tables = new Tables(cluster, settings, lake.root);
-  for (const dataset of ["captures", "requests"] as const) await tables.make(dataset);
-  found.fine.push(`The tables of ${settings.catalog}.${settings.schema} have the lake's columns.`);
-  await checkFiles(cluster, { settings, lake, tables, found });
+  await checkCatalog(cluster, settings, found);
+  const place = { ...settings, lake: lake.root };
+  const tables = new Tables(cluster, place);
+  for (const dataset of datasets) await tables.make(dataset);
+  found.fine.push(`The lake's tables are in ${settings.catalog}.${settings.schema}.`);
+  await checkFiles(cluster, { place, lake, tables, found });
 }
 
 const ask = (cluster: Cluster, sql: string) => rowsOf(cluster, { sql, tags: ["spampots", "check"] });
+
+/** Rows, or undefined where this user may not read them: slices need none of the cluster's own tables. */
+const unlessDenied = <T>(rows: Promise<T>): Promise<T | undefined> =>
+  rows.catch((error: unknown) => {
+    if (isNamed(error, /^PERMISSION_DENIED$/)) return undefined;
+    throw error;
+  });
 
 async function checkVersion(cluster: Cluster, { fine, warnings }: ClusterFindings): Promise<void> {
   const [[version] = []] = await ask(cluster, "SELECT version()");
@@ -72,20 +80,26 @@ async function checkVersion(cluster: Cluster, { fine, warnings }: ClusterFinding
 }
 
 async function checkWorkers(cluster: Cluster, { fine, warnings }: ClusterFindings): Promise<void> {
-  try {
-    const rows = await ask(cluster, "SELECT coordinator FROM system.runtime.nodes WHERE state = 'active'");
-    const workers = rows.filter(([coordinator]) => coordinator !== true).length;
-    if (workers > 0) fine.push(`${workers} workers are active.`);
-    else warnings.push("The cluster has no workers: the coordinator answers alone, where it is let.");
-  } catch (error) {
-    if (!isNamed(error, /^PERMISSION_DENIED$/)) throw error;
-    warnings.push("How many workers the cluster has isn't told to this user.");
-  }
+  const sql = "SELECT coordinator FROM system.runtime.nodes WHERE state = 'active'";
+  const workers = (await unlessDenied(ask(cluster, sql)))?.filter(([coordinator]) => coordinator !== true).length;
+  if (workers === undefined) warnings.push("How many workers the cluster has isn't told to this user.");
+  else if (workers > 0) fine.push(workers === 1 ? "1 worker is active." : `${workers} workers are active.`);
+  else warnings.push("The cluster has no workers: the coordinator answers alone, where it is let.");
 }
 
-async function checkCatalog(cluster: Cluster, { catalog }: TrinoSettings): Promise<void> {
+async function checkCatalog(
+  cluster: Cluster,
+  { catalog }: TrinoSettings,
+  { warnings }: ClusterFindings,
+): Promise<void> {
   const sql = `SELECT connector_name FROM system.metadata.catalogs WHERE catalog_name = '${catalog}'`;
-  const [[connector] = []] = await ask(cluster, sql);
+  const rows = await unlessDenied(ask(cluster, sql));
+  if (rows === undefined) {
+    // Its tables tell as much, if less plainly.
+    warnings.push("Which connector the catalogue has isn't told to this user.");
+    return;
+  }
+  const [[connector] = []] = rows;
   if (connector === "hive") return;
   throw new SpampotsError("engine-failed", "The cluster has no catalogue of this name with the Hive connector.", {
     catalog,
@@ -95,20 +109,17 @@ async function checkCatalog(cluster: Cluster, { catalog }: TrinoSettings): Promi
 }
 
 interface FilesWorld {
-  readonly settings: TrinoSettings;
+  readonly place: LakeTables;
   readonly lake: Lake;
   readonly tables: Tables;
   readonly found: ClusterFindings;
 }
 
 /** The newest day's files are seen, and as many as the longest query names can be named. */
-async function checkFiles(cluster: Cluster, { settings, lake, tables, found }: FilesWorld): Promise<void> {
-  const newest = (await lake.names())
-    .map(({ lastDay }) => lastDay)
-    .sort()
-    .at(-1);
+async function checkFiles(cluster: Cluster, { place, lake, tables, found }: FilesWorld): Promise<void> {
+  const newest = await newestDay(lake);
   if (newest === undefined) {
-    found.warnings.push("The lake holds nothing yet: whether the cluster sees its files wasn't tried.");
+    found.warnings.push("The lake holds no captures yet: whether the cluster sees its files wasn't tried.");
     return;
   }
   const to = Date.parse(`${newest}T00:00:00Z`) + dayMs;
@@ -118,11 +129,26 @@ async function checkFiles(cluster: Cluster, { settings, lake, tables, found }: F
   using day = await select("captures", 1);
   await tables.prepare(day);
   const files = day.whole.length + day.mixed.length;
-  found.fine.push(`The cluster sees the ${files} files of captures of ${newest}.`);
+  found.fine.push(`The cluster sees ${files === 1 ? "the file" : `the ${files} files`} of captures of ${newest}.`);
   using captures = await select("captures", longestDays);
   using requests = await select("requests", longestDays);
-  const length = trinoSql(settings, { captures, requests }, "").length + sliceCharacters;
+  const length = trinoSql(place, { captures, requests }, "").length + sliceCharacters;
   // The setting isn't told, so it is tried.
   if (length > fewCharacters) await ask(cluster, `SELECT 1 /*${"-".repeat(length)}*/`);
   found.fine.push(`The longest query would have some ${length} characters: the cluster takes it.`);
+}
+
+/** The newest day that has captures; undefined where none has. A batch may be of later days, of which it has no rows. */
+async function newestDay(lake: Lake): Promise<string | undefined> {
+  const latestFirst = (await lake.names()).toSorted((a, b) => (a.lastDay < b.lastDay ? 1 : -1));
+  let newest: string | undefined;
+  for (const name of latestFirst) {
+    if (newest !== undefined && name.lastDay <= newest) break;
+    const days = (await lake.record(name)).files.filter(({ dataset }) => dataset === "captures").map(({ day }) => day);
+    newest = [newest, ...days]
+      .filter((day) => day !== undefined)
+      .sort()
+      .at(-1);
+  }
+  return newest;
 }

@@ -7,6 +7,7 @@
  */
 import type { QueryError } from "trino-client";
 import { isError, SpampotsError } from "../../errors.ts";
+import { plain } from "../../log.ts";
 
 /** What the protocol says is to be tried again. */
 const passing = new Set([429, 502, 503, 504]);
@@ -47,7 +48,7 @@ export function unanswered(cause: unknown, query: string | undefined): SpampotsE
       again: true,
       hint: makeAgain,
     });
-  if (status !== undefined && !passing.has(status)) return noTrino(status);
+  if (status !== undefined && status < 500 && !passing.has(status)) return noTrino(status);
   return new SpampotsError("engine-unavailable", "The Trino cluster doesn't answer.", {
     ...facts,
     hint: "See that its coordinator runs, and that SPAMPOTS_TRINO_URL names it; `spampots check` tries it.",
@@ -128,14 +129,14 @@ const kinds: readonly Kind[] = [
     names: /^EXCEEDED_\w+$/,
     code: "engine-failed",
     message: "A query exceeds a limit of the Trino cluster.",
-    hint: "Raise the limit that the cause names for the resource group of the source spampots-feeds.",
+    hint: "Raise the limit that it names for the resource group of the source spampots-feeds.",
   },
   {
-    // Since they were proven, or by another release: what was dropped is made again by the next slice.
+    // Somebody dropped or altered them since they were proven.
     names: /^((SCHEMA|TABLE|COLUMN)_NOT_FOUND|TYPE_MISMATCH|HIVE_PARTITION_SCHEMA_MISMATCH)$/,
     code: "engine-failed",
     message: "The tables of the lake in the Trino cluster aren't as this release makes them.",
-    hint: "`spampots check` says what to run. Where runners of two releases share a schema, start all of the newer one.",
+    hint: "The next slice makes again what was dropped. Where it stays so, drop the table that is named: it holds nothing of its own.",
   },
   {
     names: /^(QUERY_TEXT_TOO_LARGE|QUERY_HAS_TOO_MANY_STAGES)$/,
@@ -153,7 +154,7 @@ const kinds: readonly Kind[] = [
 
 /** What a query that ended with an error comes to. */
 export function refused({ errorName, message }: QueryError, query: string): SpampotsError {
-  const facts = { cause: new Error(message), error: errorName, query };
+  const facts = { cause: new Error(message), error: errorName, said: said(message), query };
   const kind = kinds.find(({ names }) => names.test(errorName));
   if (kind === undefined)
     return new SpampotsError("engine-failed", "The Trino cluster refused a query.", {
@@ -163,6 +164,9 @@ export function refused({ errorName, message }: QueryError, query: string): Spam
   const { code, hint, again = false } = kind;
   return new SpampotsError(code, kind.message, { ...facts, again, hint });
 }
+
+/** What the cluster says itself, of which the first lines tell all. */
+const said = (message: string) => plain(message).slice(0, 500);
 
 /** True for an error of a cluster that is being started: the same query succeeds in a moment. */
 export const isStarting = (error: unknown): boolean => isNamed(error, starting);

@@ -73,6 +73,6 @@ async function* pagesOnce(cluster: Cluster, { sql, tags, signal }: Statement): A
 /** All rows of a short answer. @throws SpampotsError as {@link pages} */
 export async function rowsOf(cluster: Cluster, statement: Statement): Promise<readonly QueryData[]> {
   const rows: QueryData[] = [];
-  for await (const page of pages(cluster, statement)) rows.push(...page.rows);
+  for await (const page of pages(cluster, statement)) for (const row of page.rows) rows.push(row);
   return rows;
 }

@@ -11,17 +11,7 @@ import type { Dataset } from "../records.ts";
 import { isNamed } from "./errors.ts";
 import { rowsOf } from "./query.ts";
 import type { Cluster } from "./request.ts";
-import {
-  dropTable,
-  knownColumns,
-  knownDays,
-  knownFiles,
-  learnDays,
-  makeSchema,
-  makeTable,
-  type TableNames,
-  tableColumns,
-} from "./sql.ts";
+import { knownDays, knownFiles, knownTable, type LakeTables, learnDays, makeSchema, makeTable } from "./sql.ts";
 
 /** What a query reads. */
 export type Wanted = Pick<Selection, "dataset" | "days" | "whole" | "mixed">;
@@ -30,20 +20,20 @@ export type Wanted = Pick<Selection, "dataset" | "days" | "whole" | "mixed">;
 const attempts = 5;
 const pauseMs = 300;
 
+/** Files that are remembered as found: some of each of the days that slices ask for, at a hundred bytes each. */
+const mostFound = 200_000;
+
 export class Tables {
   readonly #cluster: Cluster;
-  readonly #names: TableNames;
-  readonly #lake: string;
-  /** Tables whose columns are ours. */
-  readonly #fit = new Set<Dataset>();
-  /** Files that the cluster was seen to find. They never change; the table that shows them may. */
+  readonly #tables: LakeTables;
+  /** Tables that were seen. */
+  readonly #made = new Set<Dataset>();
+  /** Files that the cluster was seen to find. Neither they nor what their table is ever changes. */
   readonly #found = new Set<string>();
 
-  /** @param lake the lake's URL. */
-  constructor(cluster: Cluster, names: TableNames, lake: string) {
+  constructor(cluster: Cluster, tables: LakeTables) {
     this.#cluster = cluster;
-    this.#names = names;
-    this.#lake = lake;
+    this.#tables = tables;
   }
 
   /**
@@ -59,35 +49,26 @@ export class Tables {
     await this.#find(dataset, days, [...whole, ...mixed], signal);
   }
 
-  /** Afterwards the table is there, with our columns. */
+  /** Afterwards the table is there. */
   async make(dataset: Dataset, signal?: AbortSignal): Promise<void> {
-    if (this.#fit.has(dataset)) return;
-    const columns = () => this.#rows(knownColumns(this.#names, dataset), signal);
-    let known = await columns();
-    for (let attempt = 1; known.length === 0; attempt += 1) {
-      const failure = await this.#create(dataset, signal).catch((error: unknown) => error);
-      known = await columns();
-      if (known.length === 0 && (attempt >= attempts || isNamed(failure, /^PERMISSION_DENIED$/)))
-        throw this.#unmade(dataset, failure);
-      if (known.length === 0) await sleep(pauseMs);
+    if (this.#made.has(dataset)) return;
+    const isThere = async () => (await this.#rows(knownTable(this.#tables, dataset), signal)).length > 0;
+    for (let attempt = 1; !(await isThere()); attempt += 1) {
+      const failure = await failureOf(this.#create(dataset, signal));
+      if (await isThere()) break;
+      if (attempt < attempts && !isDenied(failure)) await sleep(pauseMs);
+      else throw failure === undefined || isDenied(failure) ? this.#unmade(dataset, failure) : failure;
     }
-    const types = new Map(known.map(([name, type]) => [String(name), String(type)]));
-    const unlike = tableColumns(dataset).filter(([name, type]) => types.get(name) !== type);
-    if (unlike.length > 0)
-      throw this.#misfit(
-        dataset,
-        unlike.map(([name]) => name),
-      );
-    this.#fit.add(dataset);
+    this.#made.add(dataset);
   }
 
   async #create(dataset: Dataset, signal: AbortSignal | undefined): Promise<void> {
-    const table = makeTable(this.#names, dataset, this.#lake);
+    const table = makeTable(this.#tables, dataset);
     try {
       await this.#rows(table, signal);
     } catch (error) {
       if (!isNamed(error, /^(SCHEMA_)?NOT_FOUND$/)) throw error;
-      await this.#rows(makeSchema(this.#names), signal);
+      await this.#rows(makeSchema(this.#tables), signal);
       await this.#rows(table, signal);
     }
   }
@@ -98,25 +79,23 @@ export class Tables {
       const known = await this.#known(dataset, days, signal);
       const missing = days.find((day) => !known.has(day));
       if (missing === undefined) return;
-      if (attempt > attempts || isNamed(failure, /^PERMISSION_DENIED$/))
-        throw this.#unseen(dataset, { day: missing, cause: failure });
+      if (attempt > attempts || isDenied(failure))
+        throw failure === undefined || isDenied(failure)
+          ? this.#unseen(dataset, { day: missing, cause: failure })
+          : failure;
       if (attempt > 1) await sleep(pauseMs * attempt);
-      failure = await this.#rows(learnDays(this.#names, dataset), signal).then(
-        () => undefined,
-        (error: unknown) => error,
-      );
+      failure = await failureOf(this.#rows(learnDays(this.#tables, dataset), signal));
     }
   }
 
   async #known(dataset: Dataset, days: readonly string[], signal: AbortSignal | undefined): Promise<Set<string>> {
     try {
-      const rows = await this.#rows(knownDays(this.#names, dataset, days), signal);
+      const rows = await this.#rows(knownDays(this.#tables, dataset, days), signal);
       return new Set(rows.map(([day]) => String(day)));
     } catch (error) {
       if (!isNamed(error, /^(TABLE|SCHEMA)_NOT_FOUND$/)) throw error;
       // Somebody dropped it since it was looked at.
-      this.#fit.delete(dataset);
-      this.#found.clear();
+      this.#made.delete(dataset);
       await this.make(dataset, signal);
       return new Set();
     }
@@ -128,26 +107,14 @@ export class Tables {
     files: readonly string[],
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const wanted = this.#unproven(files);
-    const rows = await this.#rows(knownFiles(this.#names, dataset, days, wanted), signal);
+    const wanted = files.filter((file) => !this.#found.has(file));
+    if (wanted.length === 0) return;
+    const rows = await this.#rows(knownFiles(this.#tables, dataset, days, wanted), signal);
     const seen = new Set(rows.map(([file]) => String(file)));
     const missing = wanted.find((file) => !seen.has(file));
     if (missing !== undefined) throw this.#unseen(dataset, { file: missing });
+    if (this.#found.size > mostFound) this.#found.clear();
     for (const file of seen) this.#found.add(file);
-  }
-
-  /**
-   * What wasn't seen yet, and of each day a file in any case: since it was seen, table or partition may have been made anew
-   * over another lake, which shows none of the day's.
-   */
-  #unproven(files: readonly string[]): readonly string[] {
-    const days = new Set<string>();
-    return files.filter((file) => {
-      const folder = file.slice(0, file.lastIndexOf("/"));
-      const isFirst = !days.has(folder);
-      days.add(folder);
-      return isFirst || !this.#found.has(file);
-    });
   }
 
   #rows(sql: string, signal: AbortSignal | undefined) {
@@ -158,15 +125,7 @@ export class Tables {
     return new SpampotsError("engine-failed", "A table of the lake is missing, and this user can't make it.", {
       cause,
       dataset,
-      hint: `Have the cluster's administrator run: ${makeSchema(this.#names)}; ${makeTable(this.#names, dataset, this.#lake)}`,
-    });
-  }
-
-  #misfit(dataset: Dataset, columns: readonly string[]): SpampotsError {
-    return new SpampotsError("engine-failed", "A table of the lake has other columns than this release.", {
-      dataset,
-      columns,
-      hint: `Run ${dropTable(this.#names, dataset)} in the cluster: the files stay, and the table is made again by the next query.`,
+      hint: `Have the cluster's administrator run: ${makeSchema(this.#tables)}; ${makeTable(this.#tables, dataset)}`,
     });
   }
 
@@ -177,8 +136,17 @@ export class Tables {
       {
         ...facts,
         dataset,
-        hint: `See that its catalogue reads the bucket that SPAMPOTS_LAKE names, caches no listings of this schema, and lets this user call sync_partition_metadata, which asks for INSERT. Each lake has a schema of its own: where another site's tables have this one, set SPAMPOTS_TRINO_SCHEMA. Where the table was made for another place of this lake, run ${dropTable(this.#names, dataset)}: the files stay, and it is made again.`,
+        hint: "See that its catalogue reads the bucket that SPAMPOTS_LAKE names, caches no listings of this schema, and lets this user call sync_partition_metadata, which asks for INSERT.",
       },
     );
   }
 }
+
+/** What a promise is rejected with; undefined where it isn't. */
+const failureOf = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+
+const isDenied = (error: unknown) => isNamed(error, /^PERMISSION_DENIED$/);

@@ -37,31 +37,31 @@ export async function openCluster(settings: TrinoSettings, patience = patienceMs
  */
 export async function openTrino(settings: TrinoSettings, lake: string): Promise<Engine> {
   const cluster = await openCluster(settings);
-  const tables = new Tables(cluster, settings, lake);
+  const place = { ...settings, lake };
+  const tables = new Tables(cluster, place);
   const running = new Set<AbortController>();
-  let isClosed = false;
-  const interrupt = () => {
+  let isEnding = false;
+  /** A slice that is just being chosen would else post its query afterwards, and nobody would cancel that. */
+  const end = () => {
+    isEnding = true;
     for (const stop of running) stop.abort();
   };
   return {
     async *rows(relations, query, purpose = []) {
-      if (isClosed) throw brokenOff(undefined);
+      if (isEnding) throw brokenOff(undefined);
       const stop = new AbortController();
       running.add(stop);
       try {
         for (const selection of Object.values(relations)) await tables.prepare(selection, stop.signal);
-        const sql = trinoSql(settings, relations, typeof query === "string" ? query : query.inlined);
+        const sql = trinoSql(place, relations, typeof query === "string" ? query : query.inlined);
         const statement = { sql, tags: ["spampots", ...purpose.map(tagOf)], signal: stop.signal };
         for await (const page of pages(cluster, statement)) yield chunkOf(page);
       } finally {
         running.delete(stop);
       }
     },
-    interrupt,
-    close: () => {
-      isClosed = true;
-      interrupt();
-    },
+    interrupt: end,
+    close: end,
   };
 }
 

@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 import { type SpoolPart, spoolBlocks } from "../../../src/capture/spool-file.ts";
 import { isError } from "../../../src/errors.ts";
 import { openReader, type Reader } from "../../../src/lake/rows/reading.ts";
-import { temporaryFolder } from "../../pipeline.ts";
+import { temporaryFolder } from "../../temporary-folder.ts";
 
 const header = '{"v":1,"sensor":"s1","sealed_at":"2026-06-20T00:00:00Z"}\n';
 const manyLines = `${header}${`{"kind":"heartbeat","at":"2026-06-20T00:00:00Z"}\n`.repeat(200_000)}`;

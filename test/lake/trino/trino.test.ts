@@ -10,7 +10,7 @@ import { openWorld } from "../../../src/cli/world.ts";
 import { type ErrorCode, isError, SpampotsError } from "../../../src/errors.ts";
 import { pages, rowsOf } from "../../../src/lake/trino/query.ts";
 import { exactJson } from "../../../src/lake/trino/request.ts";
-import { tableColumns } from "../../../src/lake/trino/sql.ts";
+import { makeTable } from "../../../src/lake/trino/sql.ts";
 import { Tables } from "../../../src/lake/trino/tables.ts";
 import { openCluster, openTrino } from "../../../src/lake/trino/trino.ts";
 import { type Answer, type Coordinator, failed, numbers, startCoordinator } from "./coordinator.ts";
@@ -39,6 +39,15 @@ async function failureOf(work: Promise<unknown>): Promise<SpampotsError> {
   assert.ok(!inspect(error, { depth: 20, showHidden: true }).includes(secret), "an error holds the password");
   assert.ok(!inspect(error, { depth: 20 }).includes(Buffer.from(`feeds:${secret}`).toString("base64")));
   return error;
+}
+
+/** Waits for what is about to be so. */
+async function until(isSo: () => boolean): Promise<void> {
+  const end = performance.now() + 20_000;
+  while (!isSo()) {
+    assert.ok(performance.now() < end, "it never was so");
+    await new Promise((done) => setTimeout(done, 5));
+  }
 }
 
 test("pages are joined; their host is never taken from an answer, so that credentials stay where they belong", async (t) => {
@@ -94,6 +103,11 @@ test("patience ends: with a coordinator that isn't there, is busy, or hangs", as
   }
   const gone = await openCluster(settingsOf({ url: "http://127.0.0.1:1" }), 300);
   assert.equal((await failureOf(rowsOf(gone, statement))).code, "engine-unavailable");
+});
+
+test("a coordinator with a fault of its own is away, not another server", async (t) => {
+  const { cluster } = await opened(t, [{ status: 500 }]);
+  assert.equal((await failureOf(rowsOf(cluster, statement))).code, "engine-unavailable");
 });
 
 test("what another try doesn't mend ends at once, and says what to do", async (t) => {
@@ -178,7 +192,8 @@ test("a reader that stops, fails or is interrupted has the query cancelled befor
   const waiting = await opened(t, [numbers([], 1), "silence"], 60_000);
   const stop = new AbortController();
   const failure = failureOf(rowsOf(waiting.cluster, { ...statement, signal: stop.signal }));
-  setTimeout(() => stop.abort(), 100);
+  await until(() => waiting.coordinator.asked.some(({ method }) => method === "GET"));
+  stop.abort();
   assert.equal((await failure).code, "engine-failed");
   assert.equal(deleted(waiting.coordinator), 1);
 });
@@ -194,27 +209,30 @@ test("a page is asked for when its reader wants it", async (t) => {
   }
 });
 
-test("an engine that is closed takes no more, and what it was at ends", async (t) => {
-  const coordinator = await startCoordinator(t, [numbers([], 1), "silence"]);
-  const engine = await openTrino(settingsOf(coordinator), "s3://lake/here");
-  const nothing = {
-    dataset: "captures" as const, // the dataset's own type
-    days: [],
-    whole: [],
-    mixed: [],
-    counted: { only: false, batches: [] },
-    overlapping: [],
-    [Symbol.dispose]: () => {},
-  };
-  const read = async () => {
-    for await (const _ of engine.rows({ captures: nothing }, "SELECT 1")) assert.fail("there are no rows");
-  };
-  const reading = failureOf(read());
-  setTimeout(() => engine.close(), 100);
-  assert.equal((await reading).code, "engine-failed");
-  assert.equal((await failureOf(read())).code, "engine-failed");
-  assert.equal(coordinator.asked.filter(({ method }) => method === "POST").length, 1);
-});
+for (const how of ["close", "interrupt"] as const) {
+  test(`after ${how} an engine takes no more, and what it was at ends`, async (t) => {
+    const coordinator = await startCoordinator(t, [numbers([], 1), "silence"]);
+    const engine = await openTrino(settingsOf(coordinator), "s3://lake/here");
+    const nothing = {
+      dataset: "captures" as const, // the dataset's own type
+      days: [],
+      whole: [],
+      mixed: [],
+      counted: { only: false, batches: [] },
+      overlapping: [],
+      [Symbol.dispose]: () => {},
+    };
+    const read = async () => {
+      for await (const _ of engine.rows({ captures: nothing }, "SELECT 1")) assert.fail("there are no rows");
+    };
+    const reading = failureOf(read());
+    await until(() => coordinator.asked.some(({ method }) => method === "GET"));
+    engine[how]();
+    assert.equal((await reading).code, "engine-failed");
+    assert.equal((await failureOf(read())).code, "engine-failed");
+    assert.equal(coordinator.asked.filter(({ method }) => method === "POST").length, 1);
+  });
+}
 
 test("numbers beyond 53 bits stay what they are, wherever they stand; texts that hold some, too", () => {
   const big = fc.oneof(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), fc.maxSafeInteger().map(BigInt));
@@ -252,30 +270,73 @@ test("a file of certificates that can't be read, or is none, is named before any
   assert.ok(isError(error, "bad-argument") && String(error.hint).includes("SPAMPOTS_TRINO_CA"));
 });
 
-test("a table that was made anew over another lake is noticed, though all of its files were seen before", async (t) => {
-  const [first, second] = ["2026-11-16", "2026-11-17"].map((day) => `s3://lake/here/captures/day=${day}/a.parquet`);
-  assert.ok(first !== undefined && second !== undefined);
-  let shown = [first, second];
+/** A cluster with a table of two days, and what it shows; `broken` answers in the place of what it fits. */
+async function tablesOf(t: TestContext, broken: (body: string) => Answer | undefined = () => undefined) {
   const page = (data: readonly (readonly string[])[]): Answer => ({
     page: { id: "q1", columns: [{ name: "x", type: "varchar" }], data },
   });
+  const days = ["2026-11-16", "2026-11-17"];
+  const shown = days.map((day) => `s3://lake/here/captures/day=${day}/a.parquet`);
   const coordinator = await startCoordinator(t, ({ body }) => {
-    if (body.includes("information_schema")) return page(tableColumns("captures").map(([...column]) => column));
-    if (body.includes("$partitions")) return page([["2026-11-16"], ["2026-11-17"]]);
+    const answer = broken(body);
+    if (answer !== undefined) return answer;
+    if (body.includes("information_schema")) return page([["captures"]]);
+    if (body.includes("$partitions")) return page(days.map((day) => [day]));
     return page(shown.filter((file) => body.includes(file)).map((file) => [file]));
   });
   const settings = settingsOf(coordinator);
-  const tables = new Tables(await openCluster(settings, 2_000), settings, "s3://lake/here");
-  const days = ["2026-11-16", "2026-11-17"];
-  const wanted = { dataset: "captures" as const, days, whole: [first, second], mixed: [] }; // the dataset's own type
+  const tables = new Tables(await openCluster(settings, 300), { ...settings, lake: "s3://lake/here" });
+  const wanted = { dataset: "captures" as const, days, whole: shown, mixed: [] }; // the dataset's own type
+  return { coordinator, tables, wanted };
+}
+
+test("files that were seen aren't asked for again; one that isn't shown is an error, and so is a day that isn't known", async (t) => {
+  const { coordinator, tables, wanted } = await tablesOf(t);
+  const asked = () => coordinator.asked.filter(({ body }) => body.includes('"$path"')).length;
   await tables.prepare(wanted);
   await tables.prepare(wanted);
-  for (const left of [[first], [second], []]) {
-    shown = left;
-    const error = await failureOf(tables.prepare(wanted));
-    assert.equal(error.code, "engine-failed");
-    assert.match(String(error.hint), /SPAMPOTS_TRINO_SCHEMA/);
-  }
+  assert.equal(asked(), 1);
+  const unseen = "s3://lake/here/captures/day=2026-11-17/b.parquet";
+  const error = await failureOf(tables.prepare({ ...wanted, mixed: [unseen] }));
+  assert.deepEqual([error.code, error.facts.file, asked()], ["engine-failed", unseen, 2]);
+  const unknown = await failureOf(tables.prepare({ ...wanted, days: [...wanted.days, "2026-11-18"] }));
+  assert.deepEqual([unknown.code, unknown.facts.day], ["engine-failed", "2026-11-18"]);
+});
+
+test("a lake at another place, and a release with other columns, have tables of their own", async () => {
+  const tables = { catalog: "lake", schema: "spampots", lake: "s3://lake/here" };
+  const nameOf = (text: string) => /"((?:captures|requests)_[0-9a-f]{8})" \(/.exec(text)?.[1] ?? assert.fail(text);
+  const names = [
+    makeTable(tables, "captures"),
+    makeTable({ ...tables, lake: "s3://lake/there" }, "captures"),
+    makeTable(tables, "requests"),
+  ].map(nameOf);
+  assert.equal(new Set(names).size, 3);
+  assert.equal(nameOf(makeTable({ ...tables, schema: "other" }, "captures")), names[0]);
+});
+
+test("what fails while a table is made, or learns days, is told as it is; only a missing right is one", async (t) => {
+  const away = failed("HIVE_METASTORE_ERROR");
+  const nothing: Answer = { page: { id: "q1" } };
+  const unmade = await tablesOf(t, (body) => {
+    if (body.includes("information_schema")) return nothing;
+    return body.includes("CREATE TABLE") ? away : undefined;
+  });
+  const metastore = await failureOf(unmade.tables.prepare(unmade.wanted));
+  assert.deepEqual([metastore.code, metastore.facts.error], ["engine-unavailable", "HIVE_METASTORE_ERROR"]);
+  assert.match(String(metastore.facts.said), /\S/);
+  const unlearnt = await tablesOf(t, (body) => {
+    if (body.includes("$partitions")) return nothing;
+    return body.includes("sync_partition_metadata") ? away : undefined;
+  });
+  assert.equal((await failureOf(unlearnt.tables.prepare(unlearnt.wanted))).code, "engine-unavailable");
+  const denied = await tablesOf(t, (body) => {
+    if (body.includes("$partitions")) return nothing;
+    return body.includes("sync_partition_metadata") ? failed("PERMISSION_DENIED") : undefined;
+  });
+  const right = await failureOf(denied.tables.prepare(denied.wanted));
+  assert.match(String(right.hint), /asks for INSERT/);
+  assert.equal(denied.coordinator.asked.filter(({ body }) => body.includes("sync_partition")).length, 1);
 });
 
 test("tables lie where the lake's files do, also where the setting ends in a slash", async (t) => {
