@@ -35,11 +35,13 @@ export function startJoining(): void {
     const key = await readKey(text);
     // The public half may be right where the file was cut: it is the private one that must be there.
     const isOurs = key !== undefined && JSON.parse(text).d === made.d;
-    element("send").disabled = !isOurs;
+    element("send").disabled = true;
     if (!isOurs) return say("other");
-    element("sending").hidden = false;
     element("key").value = JSON.stringify(key.jwk);
     element("proof").value = await signJwt(key, "spampots-proof+jwt", { iss: partner, aud: audience, nonce });
+    // Nothing is sent without its proof.
+    element("sending").hidden = false;
+    element("send").disabled = false;
     say("kept");
     element("send").focus();
   });
