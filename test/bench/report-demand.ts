@@ -120,6 +120,12 @@ const figures: readonly Figure[] = [
     value: (c) => c.publications * c.put_publication,
   },
   {
+    what: "Requests of compaction each night",
+    how: `2 tables × ${keptDays} days' listings, + batches × 3 (a record and two files are read)`,
+    unit: "a day",
+    value: (_, d) => 2 * keptDays + 3 * batches(d),
+  },
+  {
     what: "Listing of all batches",
     how: `batches × ${keptDays} / ${grouped(pageNames)}, rounded up`,
     unit: "requests",
@@ -147,14 +153,14 @@ interface Limit {
 
 const limits: readonly Limit[] = [
   {
-    what: "Copies of a week, for DuckDB over S3",
+    what: "Copies of two weeks, for DuckDB over S3",
     alone: true,
-    how: "7 × captures × `lake`",
+    how: "14 × captures × `lake` (a week's summary reads the week before, too)",
     most: 20,
     unit: "GB",
     change:
       "Raise `SPAMPOTS_LAKE_COPIES` while the runner's disk has room; each slice fetches its files anew otherwise.",
-    value: (c, d) => (7 * d.captures * c.lake) / 1e9,
+    value: (c, d) => (14 * d.captures * c.lake) / 1e9,
   },
   {
     what: "A week's largest slice by DuckDB on two cores",
@@ -175,13 +181,13 @@ const limits: readonly Limit[] = [
     value: (c, d) => (d.captures * c.bodies) / 8 / 3.6e9,
   },
   {
-    what: "Names of a week's files in one query, before compaction",
-    how: "7 × sensors × files × `path`",
+    what: "Names of files in the query of a week's summary, before compaction",
+    how: "2 tables × 14 days × sensors × files × `path`; twice that where a sensor's batches overlap in time",
     most: 1,
     unit: "million characters",
     change:
       "Have sensors seal once a day rather than hourly, run `spampots lake compact` each night from cron, and raise `query.max-length` of the coordinator (default 1,000,000).",
-    value: (c, d) => (7 * batches(d) * c.path) / 1e6,
+    value: (c, d) => (2 * 14 * batches(d) * c.path) / 1e6,
   },
   {
     what: "Listing of all batches, each quarter of an hour",
@@ -335,7 +341,7 @@ function firsts(values: Values): string {
 const beyond = `## Which setting at which point
 
 - **One machine** (\`SPAMPOTS_ENGINE=duckdb\`, the lake in a folder) while its largest slice is ready in time and its disk holds the lake: give it cores and \`SPAMPOTS_THREADS\` first.
-- **Lake in S3, DuckDB** (\`SPAMPOTS_LAKE=s3://…\`) when ingest needs more machines or the disk is full; each runner keeps copies of what it reads, so \`SPAMPOTS_LAKE_COPIES\` is to hold a week.
+- **Lake in S3, DuckDB** (\`SPAMPOTS_LAKE=s3://…\`) when ingest needs more machines or the disk is full; each runner keeps copies of what it reads, so \`SPAMPOTS_LAKE_COPIES\` is to hold two weeks.
 - **Trino** (\`SPAMPOTS_ENGINE=trino\`) when a week no longer fits a runner's disk, or its largest slice takes longer than the feed's lag. Small slices take longer than by DuckDB: each query is planned, and its files are asked for one by one. \`hive.max-split-size\` (64 MB) and \`hive.max-initial-splits\` (200) may stay; files below \`parquet.small-file-threshold\` (3 MB) are read whole, whatever columns a slice needs: compact, or set it to 0B. \`spill-enabled\` lets workers sort more than their memory holds: a slice is sorted as a whole.
 - **Compaction each night** from cron as soon as sensors seal hourly, or there are a hundred of them: it shortens the lists of names, and rows of one economy stand together in the files that it makes, so that a small economy's slice skips nearly all of them.
 - **\`query.max-length\`** before the names of a week's files reach it. It may be raised to 1,000,000,000, but a list of tens of megabytes is planned slowly.
