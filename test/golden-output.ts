@@ -5,15 +5,8 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { loadConfiguration } from "../src/feed/configuration.ts";
 import type { Manifest } from "../src/publication/manifest.ts";
-import {
-  documentationTables,
-  type Ending,
-  openSite,
-  openWorkshop,
-  type Read,
-  type Site,
-  type Workshop,
-} from "./pipeline.ts";
+import { documentationTables, openSite, openWorkshop, type Read, type Site, type Workshop } from "./pipeline.ts";
+import type { Ending } from "./temporary-folder.ts";
 
 /** The folder of the cases. */
 export const golden = join(import.meta.dirname, "golden");

@@ -7,7 +7,8 @@ import { mapsOf } from "../src/enrich/maps.ts";
 import { type IngestWorld, ingestFile, readFile } from "../src/ingest.ts";
 import { openDuckdb } from "../src/lake/duckdb.ts";
 import { openLog } from "../src/log.ts";
-import { documentationTables, openSite, openWorkshop, temporaryFolder } from "./pipeline.ts";
+import { documentationTables, openSite, openWorkshop } from "./pipeline.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
 
 const sensors = "sensors:\n  - { id: s1, addresses: [{ address: 203.0.113.200 }] }\n";
 

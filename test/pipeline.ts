@@ -3,8 +3,7 @@
  * and store, a fixed clock and fixed keys, and small tables over documentation addresses. No mocks.
  */
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { parse } from "csv-parse/sync";
@@ -33,6 +32,7 @@ import type { VerifyReport } from "../src/publication/verify-report.ts";
 import { readSettings, type Settings } from "../src/settings.ts";
 import { openDiskStore } from "../src/store/disk.ts";
 import type { Store } from "../src/store/store.ts";
+import { type Ending, temporaryFolder } from "./temporary-folder.ts";
 
 /** The project's root. */
 export const projectRoot = resolve(import.meta.dirname, "..");
@@ -68,18 +68,6 @@ export const documentationTables = {
 2001:db8:2::,2001:db8:2:ffff:ffff:ffff:ffff:ffff,64510,Fuji Test Net
 `,
 };
-
-/** Takes what is to be done when the test is over: a test's context, or a list of one's own. */
-export interface Ending {
-  after(end: () => unknown): void;
-}
-
-/** A folder that is removed after the test. */
-export async function temporaryFolder(t: Ending): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "spampots-"));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
 
 /** What sites share: engine, threads, tables, keys. Opening them costs more than all a small site does. */
 export interface Workshop {

@@ -7,8 +7,9 @@ import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { freePort } from "../free-port.ts";
-import { temporaryFolder } from "../publication/issuer.ts";
-import { siteFolder, until } from "./site-folder.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
+import { until } from "../until.ts";
+import { siteFolder } from "./site-folder.ts";
 
 const day = (offset: number) => new Date(Date.now() + offset * 86_400_000).toISOString().slice(0, 10);
 

@@ -11,7 +11,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { readHealth } from "../../src/delivery/watch/health.ts";
 import { newTokenKey } from "../../src/partner/auth/token-keys.ts";
 import { capturesOf, type OperatorWorld, openOperatorWorld, partnersYaml } from "../publication/operator-world.ts";
-import { siteFolder, until } from "./site-folder.ts";
+import { until } from "../until.ts";
+import { siteFolder } from "./site-folder.ts";
 
 const clock = ["--json", "--now", "2026-11-11T07:00:00Z"];
 const anyPorts = { SPAMPOTS_LISTEN: "127.0.0.1:0", SPAMPOTS_METRICS_LISTEN: "127.0.0.1:0" };

@@ -1,7 +1,7 @@
 /** A small installation with its configuration in files, for commands as processes of their own. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cp, writeFile } from "node:fs/promises";
+import { cp, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -64,7 +64,11 @@ export async function siteFolder(
     ...more,
   };
   const folder: SiteFolder = {
-    writePartners: (yaml) => writeFile(join(config, "partners.yaml"), yaml),
+    // In one step, as whoever edits it is to: a runner may look at any moment.
+    writePartners: async (yaml) => {
+      await writeFile(join(config, "partners.new"), yaml);
+      await rename(join(config, "partners.new"), join(config, "partners.yaml"));
+    },
     writeSensors: (ids) => {
       const pots = sensors
         .filter(({ id }) => ids.includes(id))
@@ -112,18 +116,4 @@ export async function siteFolder(
   await folder.writePartners(partners);
   await folder.writeSensors(sensors.map(({ id }) => id));
   return folder;
-}
-
-/** What `look` finds, as soon as it finds something: for as long as a slow machine may need. */
-export async function until<T>(
-  look: () => T | undefined | false | Promise<T | undefined | false>,
-  what: string,
-  longest = 30_000,
-) {
-  for (let waited = 0; waited < longest; waited += 50) {
-    const found = await (async () => look())().catch(() => undefined);
-    if (found !== undefined && found !== false) return found;
-    await sleep(50);
-  }
-  throw new Error(`waited in vain: ${what}`);
 }

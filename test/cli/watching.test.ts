@@ -10,10 +10,9 @@ import { parse } from "csv-parse/sync";
 import { tellCommand } from "../../src/cli/alert-command.ts";
 import { answering, receiver } from "../delivery/push/receiving.ts";
 import { freePort } from "../free-port.ts";
-import type { Ending } from "../pipeline.ts";
-import { temporaryFolder } from "../publication/issuer.ts";
+import { type Ending, temporaryFolder } from "../temporary-folder.ts";
+import { until } from "../until.ts";
 import { captureTwoDays, openPushedSite } from "./pushed-site.ts";
-import { until } from "./site-folder.ts";
 
 const day = "2026-11-12T07:00:00Z";
 
@@ -228,7 +227,7 @@ test("an alert command that hangs is ended, with what it started; one that reads
   const pids = join(folder, "pids");
   const message = { text: "x".repeat(1_000_000) };
   const { signal } = new AbortController();
-  const hanging = tellCommand(["sh", "-c", `sleep 300 & echo $! >> ${pids}; wait`], { PATH: process.env.PATH }, 500);
+  const hanging = tellCommand(["sh", "-c", `sleep 300 & echo $! >> ${pids}; wait`], { PATH: process.env.PATH }, 3000);
   await assert.rejects(hanging(message, signal), /The alert command failed/);
   const pid = Number(await readFile(pids, "utf8"));
   await until(async () => {
@@ -263,7 +262,11 @@ function lastFirst(t: Pick<TestContext, "after">): Ending {
 test("metrics and readiness of a runner, and of a runner that serves", async (context) => {
   const t = lastFirst(context);
   const port = await freePort();
-  const site = await openPushedSite(t, { SPAMPOTS_METRICS_LISTEN: `127.0.0.1:${port}` });
+  const site = await openPushedSite(t, {
+    SPAMPOTS_METRICS_LISTEN: `127.0.0.1:${port}`,
+    // Ticks follow the real clock: but for the first, there is none.
+    SPAMPOTS_TICK: "0 0 1 1 *",
+  });
   await captureTwoDays(site);
   const { inbox, world } = site;
   inbox.misbehave = answering(503);

@@ -11,7 +11,7 @@ import { openLog } from "../../src/log.ts";
 import { openDiskStore } from "../../src/store/disk.ts";
 import type { Store } from "../../src/store/store.ts";
 import { confine } from "../../src/store/under.ts";
-import { temporaryFolder } from "../publication/issuer.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 import { counted } from "./runner-world.ts";
 
 const minute = 60_000;

@@ -191,11 +191,20 @@ const headers: Readonly<Record<string, () => Buffer>> = {
   "percent signs": () => field(`X: ${"%25".repeat(330_000)}`),
 };
 
+/** Three tries, as above: what is slow by itself is slow each time. */
+async function costsLittle(work: () => unknown): Promise<void> {
+  const tries: number[] = [];
+  while (tries.length < 3 && !tries.some((cpu) => cpu < mostOfHeader)) tries.push(await cpuOf(work));
+  assert.ok(
+    tries.some((cpu) => cpu < mostOfHeader),
+    `${tries.map(Math.round).join(", ")} ms`,
+  );
+}
+
 describe("a header section costs little", () => {
   for (const [name, make] of Object.entries(headers)) {
     test(name, async () => {
-      const cpu = await cpuOf(() => parser.facts(make()));
-      assert.ok(cpu < mostOfHeader, `${Math.round(cpu)} ms`);
+      await costsLittle(() => parser.facts(make()));
     });
   }
 });
@@ -259,8 +268,7 @@ const others: Readonly<Record<string, () => unknown>> = {
 describe("envelopes, archives and lines cost little", () => {
   for (const [name, work] of Object.entries(others)) {
     test(name, async () => {
-      const cpu = await cpuOf(work);
-      assert.ok(cpu < mostOfHeader, `${Math.round(cpu)} ms`);
+      await costsLittle(work);
     });
   }
 });

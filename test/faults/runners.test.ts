@@ -8,8 +8,9 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { verify } from "../../src/publication/verify.ts";
-import { siteFolder, until } from "../cli/site-folder.ts";
+import { siteFolder } from "../cli/site-folder.ts";
 import { capturesOf, type OperatorWorld, openOperatorWorld, partnersYaml } from "../publication/operator-world.ts";
+import { until } from "../until.ts";
 
 const instant = "2026-11-11T07:00:00Z";
 const yearly = { SPAMPOTS_TICK: "0 0 1 1 *", SPAMPOTS_LOG: "info" };

@@ -12,7 +12,7 @@ import { differences, type Objects, objectsOf, openAt } from "./s3-world.ts";
 import { campaign } from "./seeded.ts";
 import { expectDone, openSite, type Site } from "./world.ts";
 
-/** Seconds of `SPAMPOTS_S3_DEADLINE`. */
+/** Seconds of `SPAMPOTS_S3_DEADLINE` where something is broken. */
 const deadline = 2;
 /** A start, the work, and a deadline for each log until the store counts as away. */
 const longestMs = 40_000;
@@ -31,10 +31,10 @@ after(async () => {
   await (await gateway)?.stop();
 });
 
-const environment = (service: Gateway, endpoint: string, prefix: string) => ({
+const environment = (service: Gateway, endpoint: string, prefix: string, seconds = 30) => ({
   SPAMPOTS_STORE: `s3://faults/${prefix}`,
   SPAMPOTS_S3_ENDPOINT: endpoint,
-  SPAMPOTS_S3_DEADLINE: String(deadline),
+  SPAMPOTS_S3_DEADLINE: String(seconds),
   SPAMPOTS_LOG: "silent",
   AWS_ACCESS_KEY_ID: service.accessKey,
   AWS_SECRET_ACCESS_KEY: service.secretKey,
@@ -64,7 +64,7 @@ campaign("s3-command", async (one) => {
   const proxy = await startS3Proxy(service.endpoint);
   try {
     const name = `command-${one.number}`;
-    const broken = environment(service, proxy.endpoint, name);
+    const broken = environment(service, proxy.endpoint, name, deadline);
     const { plan, words } = drawPlan(one, requests);
     one.note(words);
     proxy.plan(plan);

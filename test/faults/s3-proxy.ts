@@ -14,6 +14,7 @@ import {
 } from "node:http";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "../free-port.ts";
 import { type Answer, type Fault, faults } from "./s3-faults.ts";
 
 /** A request as plans see it. */
@@ -88,8 +89,9 @@ export async function startS3Proxy(target: string): Promise<S3Proxy> {
     socket.on("error", () => {});
     socket.on("close", () => sockets.delete(socket));
   });
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const port = portOf(server);
+  // It listens on the same port again when it was away.
+  const port = await freePort();
+  await once(server.listen(port, "127.0.0.1"), "listening");
 
   const strays: string[] = [];
   const other = createServer((request, response) => {

@@ -26,8 +26,8 @@ import { capturesOf, type OperatorWorld, openOperatorWorld } from "../publicatio
 import { type Gateway, startGateway } from "../s3/gateway.ts";
 import { type S3Proxy, startS3Proxy } from "./s3-proxy.ts";
 
-/** Time of a call through the proxy, tries and pauses included. */
-export const deadlineMs = 1500;
+/** Time of a call through the proxy, tries and pauses included: where something is broken, and where all is well. */
+export const [deadlineMs, wellMs] = [1500, 30_000];
 
 /** An instant of November 2026. */
 const day = (number: number, hour = 0) => Date.UTC(2026, 10, number, hour);
@@ -70,7 +70,7 @@ export interface S3Case {
   /** The store past the proxy. */
   readonly direct: Store;
   /** Does the step through the proxy. A fault of one log counts as much as one of all. */
-  run(): Promise<void>;
+  run(callMs?: number): Promise<void>;
   /** Does it past the proxy, from another machine whose clock is a second ahead: what it signs differs. */
   rival(): Promise<void>;
   objects(): Promise<Objects>;
@@ -166,7 +166,7 @@ async function prepare(place: Place, steps: readonly Step[]): Promise<Prepared[]
     if (step.name === "a sweep") before = new Map([...before, [orphan, Buffer.from("orphan")]]);
     const one = await openCase(place, { ...step, before, after: before, marks, requests: 0 });
     try {
-      await one.run();
+      await one.run(wellMs);
       const done = await one.objects();
       prepared.push({ ...step, before, after: done, marks, requests: one.proxy.log.length });
       before = done;
@@ -193,9 +193,9 @@ async function openCase({ gateway, world, folder }: Place, step: Prepared) {
   return {
     proxy,
     direct,
-    async run() {
+    async run(callMs = deadlineMs) {
       // A client of its own, as a process has: none of an earlier run's connections, and no clock that it has set.
-      const store = open(proxy.endpoint, deadlineMs);
+      const store = open(proxy.endpoint, callMs);
       const publishWorld = (now: number, more: Partial<PublishWorld> = {}) =>
         world.publishWorld(now, { store, marks: openDiskStore(marks), ...more });
       await step.run({ publishWorld, store });

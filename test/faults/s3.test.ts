@@ -8,7 +8,7 @@ import { test } from "node:test";
 import type { Fault } from "./s3-faults.ts";
 import { drawPlan } from "./s3-plans.ts";
 import type { Plan, Seen } from "./s3-proxy.ts";
-import { deadlineMs, differences, ours, problemsOf, type S3Case, s3World } from "./s3-world.ts";
+import { deadlineMs, differences, ours, problemsOf, type S3Case, s3World, wellMs } from "./s3-world.ts";
 import { type Case, campaign } from "./seeded.ts";
 
 /** What a service that lies or is away may come to. */
@@ -37,7 +37,7 @@ async function recovers(subject: S3Case, expected: ReadonlyMap<string, Uint8Arra
   await subject.proxy.settled();
   assert.deepEqual(await problemsOf(subject.direct), [], "what is there doesn't hold");
   subject.proxy.plan();
-  await subject.run();
+  await subject.run(wellMs);
   assert.deepEqual(differences(await subject.objects(), expected), []);
   assert.deepEqual(subject.proxy.strays, [], "the client was led elsewhere");
 }
@@ -55,7 +55,7 @@ campaign("s3-step", async (one) => {
     const { plan, words } = drawPlan(one, step.requests);
     one.note(`${step.name}: ${words}`);
     subject.proxy.plan(plan);
-    await endsWell(subject.run, one.note).finally(() => noteFaults(one, subject));
+    await endsWell(() => subject.run(), one.note).finally(() => noteFaults(one, subject));
     await recovers(subject, step.after);
   } finally {
     await subject.close();
@@ -70,7 +70,7 @@ campaign("s3-race", async (one) => {
     const { plan, words } = drawPlan(one, step.requests * 2);
     one.note(`${step.name}, by two publishers: ${words}`);
     subject.proxy.plan(plan);
-    const both = [subject.run, subject.run].map((run) => endsWell(run, one.note));
+    const both = [1, 2].map(() => endsWell(() => subject.run(), one.note));
     await Promise.all(both).finally(() => noteFaults(one, subject));
     await recovers(subject, step.after);
   } finally {
@@ -86,7 +86,7 @@ async function disturbed(name: string, plan: Plan, { atOnce = false } = {}): Pro
   const subject = await openCase(step);
   try {
     subject.proxy.plan(plan);
-    await (atOnce ? subject.run() : endsWell(subject.run));
+    await (atOnce ? subject.run(10 * deadlineMs) : endsWell(() => subject.run()));
     const disturbances = subject.proxy.log.filter(({ fault }) => fault !== undefined).length;
     assert.ok(disturbances > 0, "nothing was disturbed");
     await recovers(subject, step.after);
@@ -150,10 +150,10 @@ test("a rival that commits first, at each number: one log, no gap, no fork", asy
         if (isCommit(seen) && ++commit === at) await subject.rival();
         return undefined;
       });
-      await subject.run();
+      await subject.run(wellMs);
       assert.ok(commit >= at, "there was no race");
       subject.proxy.plan();
-      await subject.run();
+      await subject.run(wellMs);
       assert.deepEqual(await problemsOf(subject.direct), []);
       const found = [...(await subject.objects()).keys()].filter((key) => key.includes("/log/"));
       assert.deepEqual(found, commits);

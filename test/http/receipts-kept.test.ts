@@ -6,7 +6,7 @@ import { ReceiptJournal, readReceipts } from "../../src/delivery/receipts/journa
 import type { Receipt } from "../../src/delivery/receipts/receipt.ts";
 import { clientAddresses } from "../../src/http/client-address.ts";
 import { openDiskStore } from "../../src/store/disk.ts";
-import { temporaryFolder } from "../publication/issuer.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 
 const receipt = (sequence: number): Receipt => ({
   ...{ at: "2026-11-16T06:00:00Z", feed: "spam-sources", sequence, sha256: "a".repeat(64) },

@@ -11,7 +11,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { Store } from "../../src/store/store.ts";
 import { freePort } from "../free-port.ts";
-import { csvFile, publish, temporaryFolder } from "../publication/issuer.ts";
+import { csvFile, publish } from "../publication/issuer.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 import { openServed } from "./served.ts";
 
 const run = promisify(execFile);

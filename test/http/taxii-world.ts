@@ -14,8 +14,9 @@ import { newTokenKey, openTokenKeys } from "../../src/partner/auth/token-keys.ts
 import { mintPartnerToken } from "../../src/partner/auth/tokens.ts";
 import type { Manifest } from "../../src/publication/manifest.ts";
 import { readSettings } from "../../src/settings.ts";
-import { type File, type Issuer, newIssuer, publish, sha256, temporaryFolder, testNow } from "../publication/issuer.ts";
+import { type File, type Issuer, newIssuer, publish, sha256, testNow } from "../publication/issuer.ts";
 import { projectRoot } from "../source-files.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 
 /** A STIX object as far as TAXII looks at it. */
 export interface MadeObject {

@@ -12,15 +12,8 @@ import type { Tlp } from "../../src/model.ts";
 import type { RenderedArtifact } from "../../src/publication/render.ts";
 import { stixRenderer } from "../../src/publication/stix.ts";
 import { stixRevocation } from "../../src/publication/stix-revocation.ts";
-import {
-  contentOf,
-  contextOf,
-  madeRows,
-  render,
-  renderCsv,
-  type TableGrain,
-  temporaryFolder,
-} from "../publication/slice-rows.ts";
+import { contentOf, contextOf, madeRows, render, renderCsv, type TableGrain } from "../publication/slice-rows.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 
 const run = promisify(execFile);
 

@@ -8,10 +8,11 @@ import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { type SiteFolder, siteFolder, until } from "../cli/site-folder.ts";
+import { type SiteFolder, siteFolder } from "../cli/site-folder.ts";
 import { freePort } from "../free-port.ts";
-import type { Ending } from "../pipeline.ts";
 import { projectRoot } from "../source-files.ts";
+import type { Ending } from "../temporary-folder.ts";
+import { until } from "../until.ts";
 
 const run = promisify(execFile);
 

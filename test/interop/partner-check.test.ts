@@ -9,7 +9,7 @@ import { after, before, type TestContext, test } from "node:test";
 import { type Ended, siteFolder } from "../cli/site-folder.ts";
 import { authority, signedBy } from "../delivery/push/certificates.ts";
 import { entry } from "../partner/kit/kit-facts.ts";
-import { temporaryFolder } from "../pipeline.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 import { auth, type Medallion, readOnly, startMedallion, env as taxiiEnv, writeOnly } from "./medallion.ts";
 import { nginx } from "./nginx.ts";
 

@@ -14,8 +14,9 @@ import { siteFolder } from "../cli/site-folder.ts";
 import { type Asked, type Fate, startHttpProxy } from "../delivery/push/http-proxy.ts";
 import { Random } from "../faults/seeded.ts";
 import { type MadeObject, observable, partOf, versioned } from "../http/taxii-world.ts";
-import { csvFile, type Issuer, later, newIssuer, publish, temporaryFolder } from "../publication/issuer.ts";
+import { csvFile, type Issuer, later, newIssuer, publish } from "../publication/issuer.ts";
 import { type Gateway, type GatewayUser, startGateway } from "../s3/gateway.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 import { auth, env, type Medallion, startMedallion } from "./medallion.ts";
 import { type Nginx, nginx } from "./nginx.ts";
 

@@ -9,8 +9,9 @@ import { stixRenderer } from "../../src/publication/stix.ts";
 import { type HttpProxy, startHttpProxy } from "../delivery/push/http-proxy.ts";
 import { openPartnerDestination } from "../delivery/push/partner-destination.ts";
 import { idOf, type MadeObject, observable, partOf, versioned } from "../http/taxii-world.ts";
-import { csvFile, type Issuer, later, newIssuer, publish, temporaryFolder, withdrawal } from "../publication/issuer.ts";
+import { csvFile, type Issuer, later, newIssuer, publish, withdrawal } from "../publication/issuer.ts";
 import { contentOf, contextOf, madeRows, render } from "../publication/slice-rows.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 import { auth, env, type Medallion, maxContentLength, readOnly, startMedallion, writeOnly } from "./medallion.ts";
 
 let server: Medallion;
@@ -149,7 +150,7 @@ test("a server that is away, or hangs when the runner ends", async (t) => {
   const begun = performance.now();
   await destination.close();
   await pushing;
-  assert.ok(performance.now() - begun < 1000);
+  assert.ok(performance.now() - begun < 10_000);
   proxy.plan();
   await open().pushed();
   await holds(path, made(10));

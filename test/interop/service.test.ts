@@ -9,7 +9,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { openServed } from "../http/served.ts";
-import { csvFile, publish, stixFile, temporaryFolder, withdrawal } from "../publication/issuer.ts";
+import { csvFile, publish, stixFile, withdrawal } from "../publication/issuer.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 
 const run = promisify(execFile);
 

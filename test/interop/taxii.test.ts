@@ -11,7 +11,8 @@ import { promisify } from "node:util";
 import { z } from "zod";
 import { stixRenderer } from "../../src/publication/stix.ts";
 import { type MadeObject, openTaxiiWorld } from "../http/taxii-world.ts";
-import { contentOf, contextOf, madeRows, render, temporaryFolder } from "../publication/slice-rows.ts";
+import { contentOf, contextOf, madeRows, render } from "../publication/slice-rows.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 
 const run = promisify(execFile);
 

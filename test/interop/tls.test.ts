@@ -6,7 +6,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { openServed } from "../http/served.ts";
-import { publish, temporaryFolder } from "../publication/issuer.ts";
+import { publish } from "../publication/issuer.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
+import { until } from "../until.ts";
 
 const run = promisify(execFile);
 
@@ -47,7 +49,9 @@ test("curl fetches over HTTPS; a renewed certificate is taken into use, and one 
   await new Promise((done) => setTimeout(done, 3000));
   assert.match((await curl(first.cert)).stdout, /spam-sources/);
   files = second;
-  await new Promise((done) => setTimeout(done, 3000));
-  assert.match((await curl(second.cert)).stdout, /spam-sources/);
+  await until(
+    async () => (await curl(second.cert).catch(() => undefined))?.stdout,
+    "the renewed certificate is in use",
+  );
   await assert.rejects(curl(first.cert));
 });

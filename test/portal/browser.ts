@@ -37,7 +37,7 @@ export async function openBrowser(
   const all: string[][] = [];
   t.after(async () => {
     await browser.close();
-    await rm(profile, { recursive: true, force: true });
+    await rm(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 25 });
     assert.deepEqual(all.flat(), [], "a page complained");
   });
   return {

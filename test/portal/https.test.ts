@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { openServed } from "../http/served.ts";
-import { temporaryFolder } from "../publication/issuer.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 import { openBrowser } from "./browser.ts";
 import { keyFile, linkFor, signInByKey } from "./visit.ts";
 

@@ -4,7 +4,8 @@ import { readdir } from "node:fs/promises";
 import { test } from "node:test";
 import type { Cell } from "../../src/model.ts";
 import { besideForCsv, csvRenderer } from "../../src/publication/csv.ts";
-import { contentOf, contextOf, madeRows, renderCsv, temporaryFolder } from "./slice-rows.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
+import { contentOf, contextOf, madeRows, renderCsv } from "./slice-rows.ts";
 
 test("what sensors are looked for in stands beside the key", () => {
   assert.deepEqual(besideForCsv(["timestamp", "source_ip", "source_port", "helo", "subject"]), ["helo", "subject"]);

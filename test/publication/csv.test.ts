@@ -14,16 +14,8 @@ import type { Cell } from "../../src/model.ts";
 import { instantText } from "../../src/publication/cells.ts";
 import { csvRenderer, unescapeCell } from "../../src/publication/csv.ts";
 import { rowIds } from "../../src/publication/row-id.ts";
-import {
-  contentOf,
-  contextOf,
-  type MadeRow,
-  madeRows,
-  packedChunk,
-  renderCsv,
-  temporaryFolder,
-  week,
-} from "./slice-rows.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
+import { contentOf, contextOf, type MadeRow, madeRows, packedChunk, renderCsv, week } from "./slice-rows.ts";
 
 /** Text as spammers write it: any code unit, and more than its share of what spreadsheets run. */
 const hostileText = fc

@@ -21,17 +21,12 @@ import {
 import { type KeyFinder, keyFinder } from "../../src/publication/sign.ts";
 import { openDiskStore } from "../../src/store/disk.ts";
 import type { Store } from "../../src/store/store.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 
 /** The clock of these tests: a Monday. */
 export const testNow = Date.UTC(2026, 10, 16, 6);
 
 export const sha256 = (bytes: Uint8Array | string) => createHash("sha256").update(bytes).digest("hex");
-
-export async function temporaryFolder(t: Pick<TestContext, "after">): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "spampots-"));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
 
 export interface Issuer {
   readonly root: string;

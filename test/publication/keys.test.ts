@@ -27,7 +27,8 @@ import { verify } from "../../src/publication/verify.ts";
 import { openDiskStore } from "../../src/store/disk.ts";
 import type { Store } from "../../src/store/store.ts";
 import { temporaryPath } from "../../src/store/temporary.ts";
-import { finder, type Issuer, later, newIssuer, publish, temporaryFolder, testNow } from "./issuer.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
+import { finder, type Issuer, later, newIssuer, publish, testNow } from "./issuer.ts";
 
 const bad = (error: unknown) => isError(error, "bad-key");
 /** Files of the key folder, drafts among them. */

@@ -25,6 +25,7 @@ import { type PublishWorld, publish } from "../../src/publication/publish.ts";
 import { readSettings, type Settings } from "../../src/settings.ts";
 import { openDiskStore } from "../../src/store/disk.ts";
 import type { Store } from "../../src/store/store.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 
 const project = join(import.meta.dirname, "../..");
 
@@ -147,9 +148,7 @@ export function partnersOf(yaml: string, feeds: ReadonlyMap<string, Feed>): read
 export async function openOperatorWorld(t: Pick<TestContext, "after">, elsewhere?: Lake): Promise<OperatorWorld> {
   shared ??= openShared();
   const { engine, ingest, feeds, partners, benignHosts } = await shared;
-  const root = await mkdtemp(join(tmpdir(), "spampots-world-"));
-  // Again and again: what a test left in the middle may still write.
-  t.after(() => rm(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 25 }));
+  const root = await temporaryFolder(t);
   const settings = readSettings({ SPAMPOTS_DATA: root, SPAMPOTS_LOG: "silent", SPAMPOTS_THREADS: "1" });
   await newKeys({ folder: settings.keys }, { now: Date.UTC(2026, 0, 1) });
   const keyring = await openKeyring({ folder: settings.keys });
@@ -211,8 +210,7 @@ export function withFeed(partners: readonly Partner[], id: string, change: (feed
 
 /** A copy of the installation's store, times of files included, removed after the test. */
 export async function copyOfStore(t: Pick<TestContext, "after">, { settings }: OperatorWorld): Promise<Store> {
-  const folder = await mkdtemp(join(tmpdir(), "spampots-copy-"));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  const folder = await temporaryFolder(t);
   await cp(settings.store, folder, { recursive: true, preserveTimestamps: true });
   return openDiskStore(folder);
 }

@@ -10,7 +10,7 @@ import { exportJWK, generateKeyPair } from "jose";
 import { isError } from "../../src/errors.ts";
 import { parseJwks, publicKeyOf, thumbprint } from "../../src/publication/jwk.ts";
 import { decodeBase64url, holds, openJws, openSigner, readJws } from "../../src/publication/sign.ts";
-import { temporaryFolder } from "./issuer.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 
 const typ = "spampots-manifest+jws";
 const payload = new TextEncoder().encode('{"v":1}');

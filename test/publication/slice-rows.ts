@@ -1,8 +1,5 @@
 /** Made-up slices for the rendering tests: documentation addresses and names only, the same on every call. */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import type { TestContext } from "node:test";
+import { readFile } from "node:fs/promises";
 import { gunzipSync } from "node:zlib";
 import { periodAt } from "../../src/feed/period.ts";
 import { cellSeparator, partOfRow } from "../../src/feed/slice.ts";
@@ -53,13 +50,6 @@ export function contextOf(grain: TableGrain, folder: string, more: Partial<Rende
     hits: () => false,
     ...more,
   };
-}
-
-/** A folder that is deleted after the test. */
-export async function temporaryFolder(test: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "spampots-render-"));
-  test.after(() => rm(folder, { recursive: true, force: true }));
-  return folder;
 }
 
 /** Rows as one chunk of columns. */

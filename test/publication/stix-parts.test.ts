@@ -11,7 +11,8 @@ import fc from "fast-check";
 import { plain } from "../../src/log.ts";
 import { stixRenderer } from "../../src/publication/stix.ts";
 import { extensionId } from "../../src/publication/stix-common.ts";
-import { contentOf, contextOf, madeRows, render, temporaryFolder, week } from "./slice-rows.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
+import { contentOf, contextOf, madeRows, render, week } from "./slice-rows.ts";
 
 /** What the observed data of a part says in our extension, in order. */
 function extensions(content: string): readonly Readonly<Record<string, unknown>>[] {

@@ -15,17 +15,8 @@ import { extensionId, markingDefinition } from "../../src/publication/stix-commo
 import { observableIds } from "../../src/publication/stix-ids.ts";
 import { isDomainName, patternString, uriOf } from "../../src/publication/stix-names.ts";
 import { stixRevocation } from "../../src/publication/stix-revocation.ts";
-import {
-  contentOf,
-  contextOf,
-  feedOf,
-  type MadeRow,
-  madeRows,
-  render,
-  type TableGrain,
-  temporaryFolder,
-  week,
-} from "./slice-rows.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
+import { contentOf, contextOf, feedOf, type MadeRow, madeRows, render, type TableGrain, week } from "./slice-rows.ts";
 
 const shared = join(import.meta.dirname, "../../../shared/data");
 const needsShared = { skip: existsSync(shared) ? false : "the folder ../shared/data is not here" };

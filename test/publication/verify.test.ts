@@ -22,6 +22,7 @@ import { readTrust } from "../../src/publication/trust.ts";
 import { type VerifyRequest, verify } from "../../src/publication/verify.ts";
 import { sayReport, type VerifyReport } from "../../src/publication/verify-report.ts";
 import { openDiskStore } from "../../src/store/disk.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 import {
   csvFile,
   finder,
@@ -31,7 +32,6 @@ import {
   publish,
   sha256,
   stixFile,
-  temporaryFolder,
   testNow,
   withdrawal,
 } from "./issuer.ts";

@@ -19,7 +19,8 @@ import { checkDestinations } from "../../src/partner/check/destinations.ts";
 import { isProgram, type KitBucket } from "../../src/partner/kit/facts.ts";
 import { kitOf } from "../../src/partner/kit/kit.ts";
 import { entry, factsFor } from "../partner/kit/kit-facts.ts";
-import { partnersOf, projectFeeds, temporaryFolder } from "../pipeline.ts";
+import { partnersOf, projectFeeds } from "../pipeline.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 import { type Gateway, type GatewayUser, startGateway } from "./gateway.ts";
 
 const feeds = await projectFeeds();

@@ -1,11 +1,10 @@
 /** Lakes in a bucket of a gateway of their own, with a proxy before it that counts requests and breaks them. */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type Lake, openLake } from "../../src/lake/lake.ts";
 import type { S3Options } from "../../src/store/s3-session.ts";
 import { type S3Proxy, startS3Proxy } from "../faults/s3-proxy.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 
 type Test = Pick<TestContext, "after">;
@@ -28,13 +27,6 @@ export interface LakeGateway {
   stop(): Promise<void>;
 }
 
-/** A folder that goes with the test. */
-export async function folderOf(t: Test): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "spampots-lake-"));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
-
 /** Starts a gateway with the bucket `lake`. */
 export async function startLakeGateway(): Promise<LakeGateway> {
   const gateway = await startGateway();
@@ -53,7 +45,7 @@ export async function startLakeGateway(): Promise<LakeGateway> {
     proxy,
     options,
     async place(t, proxied = false) {
-      const folder = await folderOf(t);
+      const folder = await temporaryFolder(t);
       const url = `s3://lake/${++places}`;
       const s3 = proxied ? { ...options(3000), endpoint: proxy.endpoint } : options();
       let opened = 0;

@@ -10,7 +10,8 @@ import { openLake } from "../../src/lake/lake.ts";
 import { deadFiles } from "../../src/lake/sweep.ts";
 import { lakeContract } from "../lake/contract.ts";
 import { capturesOf, openOperatorWorld } from "../publication/operator-world.ts";
-import { folderOf, type LakeGateway, startLakeGateway } from "./lake-place.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
+import { type LakeGateway, startLakeGateway } from "./lake-place.ts";
 
 let lakes: LakeGateway;
 before(async () => {
@@ -38,7 +39,7 @@ test("the rights that the operator guide names are all that a lake needs, and ta
   const owner = new S3Client({ ...lakes.options(), forcePathStyle: true });
   await owner.send(new PutBucketPolicyCommand({ Bucket: "rights", Policy: policyOf("ingester", "rights") }));
   owner.destroy();
-  const copies = { folder: join(await folderOf(t), "copies"), mostBytes: 1e9 };
+  const copies = { folder: join(await temporaryFolder(t), "copies"), mostBytes: 1e9 };
   const lake = await openLake("s3://rights", { s3: { ...lakes.options(), credentials }, copies });
   const world = await openOperatorWorld(t, lake);
   for (const sensor of ["pot-1", "pot-2"])

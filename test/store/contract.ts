@@ -301,7 +301,7 @@ export function storeContract({ name, fresh, runs, bigBytes }: ContractSubject):
           );
         }),
         // Shrinking against a service that died would go on for hours.
-        { numRuns: runs, interruptAfterTimeLimit: 60_000, markInterruptAsFailure: true },
+        { numRuns: runs, interruptAfterTimeLimit: 300_000, markInterruptAsFailure: true },
       );
     });
   });

@@ -7,7 +7,8 @@ import type { PartSource } from "../../../src/delivery/collection/parts.ts";
 import { isError, SpampotsError } from "../../../src/errors.ts";
 import { PublishedFeed } from "../../../src/http/published.ts";
 import { type MadeObject, observable, partOf, versioned } from "../../http/taxii-world.ts";
-import { finder, newIssuer, publish, temporaryFolder, testNow } from "../../publication/issuer.ts";
+import { finder, newIssuer, publish, testNow } from "../../publication/issuer.ts";
+import { temporaryFolder } from "../../temporary-folder.ts";
 
 /** Three publications of two parts each, and a source that tells what is read and can be told to wait or fail. */
 async function followed(t: TestContext, patienceMs = 10_000) {

@@ -11,7 +11,8 @@ import { CollectionReader, type RecordQuery, type VersionChoice } from "../../..
 import { type IndexedPart, openIndex } from "../../../src/delivery/collection/schema.ts";
 import { addPart, removePart, timelessVersion } from "../../../src/delivery/collection/write.ts";
 import { type MadeObject, observable, partOf, versioned } from "../../http/taxii-world.ts";
-import { sha256, temporaryFolder } from "../../publication/issuer.ts";
+import { sha256 } from "../../publication/issuer.ts";
+import { temporaryFolder } from "../../temporary-folder.ts";
 
 /** A part at a place of its own: part `n` of the test holds the microseconds from `n * 100`. */
 function indexedPart(

@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type ServerResponse, request as sen
 import type { Socket } from "node:net";
 import type { TestContext } from "node:test";
 
+import { freePort } from "../../free-port.ts";
 /** An answer in the server's place. */
 export interface MadeAnswer {
   readonly status: number;
@@ -51,17 +52,15 @@ export async function startHttpProxy(t: Pick<TestContext, "after">, target: stri
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
   });
-  const listen = async (port: number) => {
-    await once(server.listen(port, "127.0.0.1"), "listening");
-    const address = server.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
-  };
+  // It listens on the same port again when it was away.
+  const port = await freePort();
+  const listen = () => once(server.listen(port, "127.0.0.1"), "listening");
   const close = async () => {
     const closed = once(server.close(), "close");
     for (const socket of sockets) socket.destroy();
     await closed;
   };
-  const port = await listen(0);
+  await listen();
   t.after(close);
 
   async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -102,7 +101,7 @@ export async function startHttpProxy(t: Pick<TestContext, "after">, target: stri
       try {
         return await work();
       } finally {
-        await listen(port);
+        await listen();
       }
     },
   };

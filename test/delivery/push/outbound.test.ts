@@ -17,7 +17,7 @@ import {
 } from "../../../src/delivery/push/outbound.ts";
 import { isError, type SpampotsError } from "../../../src/errors.ts";
 import type { Auth, ClientTls } from "../../../src/feed/destinations.ts";
-import { temporaryFolder } from "../../publication/issuer.ts";
+import { temporaryFolder } from "../../temporary-folder.ts";
 import { authority, type Certificate, pem, signedBy } from "./certificates.ts";
 
 const limits: OutboundLimits = { idleMs: 300, wholeMs: 900, slowest: 1_000_000 };
@@ -289,7 +289,7 @@ test("a call is broken off when asked", async (t) => {
   const begun = performance.now();
   const body = { bytes: 1e9, chunks: endless() };
   await assert.rejects(outbound.call(put(url, { signal: stop.signal, body })), failedFor(/./));
-  assert.ok(performance.now() - begun < 1000);
+  assert.ok(performance.now() - begun < 10_000);
   await assert.rejects(outbound.call(put(url, { signal: stop.signal })), failedFor(/./));
 });
 

@@ -16,7 +16,8 @@ import type { PushReceipt } from "../../../src/delivery/receipts/receipt.ts";
 import { SpampotsError } from "../../../src/errors.ts";
 import { openDiskStore } from "../../../src/store/disk.ts";
 import type { Store } from "../../../src/store/store.ts";
-import { sha256, temporaryFolder, testNow } from "../../publication/issuer.ts";
+import { sha256, testNow } from "../../publication/issuer.ts";
+import { temporaryFolder } from "../../temporary-folder.ts";
 
 const lane: Lane = { partner: "twcert", feed: "spam-sources", destination: "https" };
 

@@ -7,8 +7,9 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { jwks } from "../../../src/publication/jwk.ts";
 import { freePort } from "../../free-port.ts";
-import { newIssuer, publish, temporaryFolder } from "../../publication/issuer.ts";
+import { newIssuer, publish } from "../../publication/issuer.ts";
 import { projectRoot } from "../../source-files.ts";
+import { temporaryFolder } from "../../temporary-folder.ts";
 import { delivering, partnerWith } from "./receiving.ts";
 
 for (const alg of ["EdDSA", "ES256"] as const) {

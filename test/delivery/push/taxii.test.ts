@@ -127,7 +127,7 @@ test("what stays pending is given up, and an answer longer than any that is need
   t.after(() => outbound.close());
   const { signal } = new AbortController();
   const objects = [new TextEncoder().encode("{}")];
-  const patient = new TaxiiCollection(`${origin}/api/collections/c`, outbound, 1000);
+  const patient = new TaxiiCollection(`${origin}/api/collections/c`, outbound, 1700);
   await assert.rejects(patient.add(objects, signal), {
     code: "delivery-failed",
     facts: { host: `127.0.0.1:${address.port}`, reason: "objects stay pending" },

@@ -13,7 +13,7 @@ import { sortedLines } from "../../../src/delivery/receipts/sorted-lines.ts";
 import { isError } from "../../../src/errors.ts";
 import { openDiskStore } from "../../../src/store/disk.ts";
 import type { Store } from "../../../src/store/store.ts";
-import { temporaryFolder } from "../../publication/issuer.ts";
+import { temporaryFolder } from "../../temporary-folder.ts";
 
 async function* each<Item>(items: readonly Item[]): AsyncGenerator<Item> {
   yield* items;

@@ -9,7 +9,8 @@ import { secondsInstant } from "../../../src/feed/period.ts";
 import { sequenceName } from "../../../src/publication/log.ts";
 import { openDiskStore } from "../../../src/store/disk.ts";
 import type { Store } from "../../../src/store/store.ts";
-import { temporaryFolder, testNow } from "../../publication/issuer.ts";
+import { testNow } from "../../publication/issuer.ts";
+import { temporaryFolder } from "../../temporary-folder.ts";
 
 let n = 0;
 

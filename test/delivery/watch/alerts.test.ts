@@ -10,7 +10,8 @@ import { dayMs, hourMs } from "../../../src/model.ts";
 import { openDiskStore } from "../../../src/store/disk.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { partnersOf, projectFeeds } from "../../pipeline.ts";
-import { aManifest, temporaryFolder, testNow } from "../../publication/issuer.ts";
+import { aManifest, testNow } from "../../publication/issuer.ts";
+import { temporaryFolder } from "../../temporary-folder.ts";
 
 const feeds = await projectFeeds();
 

@@ -10,8 +10,9 @@ import { openLog } from "../../../src/log.ts";
 import { dayMs, hourMs } from "../../../src/model.ts";
 import { openDiskStore } from "../../../src/store/disk.ts";
 import { partnersOf, projectFeeds } from "../../pipeline.ts";
-import { aManifest, temporaryFolder, testNow } from "../../publication/issuer.ts";
+import { aManifest, testNow } from "../../publication/issuer.ts";
 import { capturesOf, openOperatorWorld } from "../../publication/operator-world.ts";
+import { temporaryFolder } from "../../temporary-folder.ts";
 
 const [partner] = partnersOf(await projectFeeds(), [
   {

@@ -14,7 +14,8 @@ import { selectedLogs } from "../../../src/publication/plan.ts";
 import { openDiskStore } from "../../../src/store/disk.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { partnersOf, projectFeeds } from "../../pipeline.ts";
-import { aManifest, finder, newIssuer, publish, temporaryFolder, testNow } from "../../publication/issuer.ts";
+import { aManifest, finder, newIssuer, publish, testNow } from "../../publication/issuer.ts";
+import { temporaryFolder } from "../../temporary-folder.ts";
 
 const feeds = await projectFeeds();
 const hook = { kind: "webhook", url: "https://hooks.partner.example/in" };

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { addOperatorKey, readOperatorKeys } from "../../../src/partner/auth/operator-keys.ts";
 import { publicKeyOf } from "../../../src/publication/jwk.ts";
-import { temporaryFolder } from "../../publication/issuer.ts";
+import { temporaryFolder } from "../../temporary-folder.ts";
 
 const keyOf = (x: string) => {
   const key = publicKeyOf({ kty: "OKP", crv: "Ed25519", x });

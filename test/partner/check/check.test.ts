@@ -12,11 +12,13 @@ import type { Partner } from "../../../src/feed/partners.ts";
 import { dayMs } from "../../../src/model.ts";
 import { checkEntry, type Finding } from "../../../src/partner/check/check.ts";
 import { checkDestinations } from "../../../src/partner/check/destinations.ts";
-import { siteFolder, until } from "../../cli/site-folder.ts";
+import { siteFolder } from "../../cli/site-folder.ts";
 import { authority, pem, signedBy } from "../../delivery/push/certificates.ts";
 import { answering, type Misbehave, receiver } from "../../delivery/push/receiving.ts";
 import { freePort } from "../../free-port.ts";
-import { partnersOf, projectFeeds, projectRoot, temporaryFolder } from "../../pipeline.ts";
+import { partnersOf, projectFeeds, projectRoot } from "../../pipeline.ts";
+import { temporaryFolder } from "../../temporary-folder.ts";
+import { until } from "../../until.ts";
 import { entry } from "../kit/kit-facts.ts";
 
 const feeds = await projectFeeds();

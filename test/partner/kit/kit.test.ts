@@ -15,7 +15,8 @@ import { kitOf } from "../../../src/partner/kit/kit.ts";
 import { zipOf } from "../../../src/partner/kit/zip.ts";
 import { newKeys } from "../../../src/publication/keys.ts";
 import { siteFolder } from "../../cli/site-folder.ts";
-import { projectFeeds, projectRoot, temporaryFolder } from "../../pipeline.ts";
+import { projectFeeds, projectRoot } from "../../pipeline.ts";
+import { temporaryFolder } from "../../temporary-folder.ts";
 import { entry, factsFor, secretPart } from "./kit-facts.ts";
 
 const feeds = await projectFeeds();
