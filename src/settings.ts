@@ -201,8 +201,8 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     retainLakeDays: whole("SPAMPOTS_RETAIN_LAKE", 400, 1, 36_500),
     logLevel,
   };
-  if (isForPartners(lake, settings.store))
-    refuse("SPAMPOTS_LAKE", "Write another place than SPAMPOTS_STORE: partners read there, and none reads the lake.");
+  if (isOfStore(lake, settings.store))
+    refuse("SPAMPOTS_LAKE", "Write a place beside SPAMPOTS_STORE: in the store, partners read and sweeps delete.");
   if (problems.length > 0) {
     throw new SpampotsError("bad-argument", "Some settings are wrong.", {
       problems,
@@ -212,13 +212,17 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
   return Object.freeze(settings);
 }
 
-/** Is a place the store itself, or among what partners are let read of it? */
-function isForPartners(place: string, store: string): boolean {
+/** What the store has below itself: partners read there, or its own sweep deletes there. */
+const storeFolders = ["partners", "receipts", "requests", "leases", "health", "alerts"];
+
+/** Is a place the store itself, or in one of its folders? */
+function isOfStore(place: string, store: string): boolean {
   const written = (path: string) => {
     const { bucket, prefix } = bucketOf(path) ?? { bucket: "", prefix: path };
     return `${bucket}:${prefix === "" ? "" : `${prefix}/`}`;
   };
-  return written(place) === written(store) || written(place).startsWith(`${written(store)}partners/`);
+  const own = storeFolders.map((name) => `${written(store)}${name}/`);
+  return written(place) === written(store) || own.some((folder) => written(place).startsWith(folder));
 }
 
 /** The URL of the service: as set, or where it listens. */

@@ -73,6 +73,7 @@ test("the lake, which nobody else reads, isn't where partners do", () => {
     ["s3://feeds/x/", "s3://feeds/x"],
     ["s3://feeds/x/partners/ncc", "s3://feeds/x/"],
     ["s3://feeds/partners", "s3://feeds"],
+    ["s3://feeds/x/leases/lake", "s3://feeds/x"],
   ] as const)
     assert.deepEqual(refused({ SPAMPOTS_LAKE: lake, SPAMPOTS_STORE: store }), ["LAKE"], `${lake} ${store}`);
   const folders = { SPAMPOTS_ENGINE: "duckdb", SPAMPOTS_TRINO_URL: "" };

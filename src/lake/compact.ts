@@ -79,14 +79,13 @@ export async function compact(
   return done;
 }
 
-/** Are there two small files at all? Of a day that was compacted long ago no record has to be read. */
+/** Are there two small files at all that weren't merged yet? Of a day that was compacted no batch record has to be read. */
 async function mayMerge(lake: Lake, day: string, dataset: Dataset, smallBytes: number): Promise<boolean> {
-  let small = 0;
-  for await (const { bytes } of lake.store.list(`${dataset}/day=${day}/`)) {
-    if (bytes < smallBytes) small += 1;
-    if (small > 1) return true;
-  }
-  return false;
+  const small: string[] = [];
+  for await (const { key, bytes } of lake.store.list(`${dataset}/day=${day}/`)) if (bytes < smallBytes) small.push(key);
+  if (small.length < 2) return false;
+  const merged = new Set((await lake.compactions(day)).flatMap(({ replaces }) => replaces));
+  return small.filter((key) => !merged.has(key)).length > 1;
 }
 
 async function compactDay(

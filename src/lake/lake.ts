@@ -122,7 +122,7 @@ function lakeIn({ store, keys, local, locate }: Place): Lake {
       );
       return (await kept.records(wanted)).toSorted((a, b) => (a.batch < b.batch ? -1 : 1));
     },
-    filesOfDay: async (day, records) => visibleFiles(day, records, await reader.compactions(day)),
+    filesOfDay: async (day, records) => visibleFiles(day, records, await kept.compactions(day)),
     commit: (record) => store.putOnce(batchKey(record), encodeRecord(record)),
     exclude: (record) => store.putOnce(exclusionKey(record), encodeRecord(record)),
     putFile: (key, file) => store.putFile(key, file),

@@ -17,6 +17,7 @@ import {
   parseBatchKey,
   parseFileKey,
   retainedFrom,
+  visibleFiles,
 } from "./records.ts";
 
 /** A Parquet file that can go, and why. */
@@ -100,17 +101,17 @@ async function fateOfDay(
 ): Promise<DayFate> {
   const names = [...newest.values()].map(({ name }) => name);
   const records = await recordsOf(names, day);
-  const visible = new Set((await lake.filesOfDay(day, records)).map((file) => file.key));
   const replaced = new Map<string, number>();
   const committed = new Map<string, number>();
   for await (const { key, modifiedAt } of lake.store.list(`compactions/${day}/`)) committed.set(key, modifiedAt);
-  for (const record of await lake.compactions(day)) {
+  const compactions = await lake.compactions(day);
+  for (const record of compactions) {
     // One that came since the listing is younger than a day.
     const at = committed.get(compactionRecordKeyOf(record)) ?? Number.POSITIVE_INFINITY;
     for (const key of record.replaces) replaced.set(key, at);
   }
   return {
-    visible,
+    visible: new Set(visibleFiles(day, records, compactions).map((file) => file.key)),
     replacedAt(key) {
       const file = parseFileKey(key);
       const later = file && newest.get(file.batch16);

@@ -121,9 +121,9 @@ const figures: readonly Figure[] = [
   },
   {
     what: "Requests of compaction each night",
-    how: `2 tables × ${keptDays} days' listings, + batches × 3 (a record and two files are read)`,
+    how: `all batches' listing, + 2 tables × ${keptDays} days' listings, + batches × 3 (a record and two files are read)`,
     unit: "a day",
-    value: (_, d) => 2 * keptDays + 3 * batches(d),
+    value: (_, d) => pages(d) + 2 * keptDays + 3 * batches(d),
   },
   {
     what: "Listing of all batches",

@@ -232,7 +232,7 @@ async function writeConfiguration(site: ClusterSite, folder: string, { name, id,
         ...(isCoordinator ? { ...coordinatorProperties, ...options.coordinator } : {}),
       },
     ],
-    ["catalog/lake.properties", catalogOver(s3, join(root, "metastore"))],
+    ["catalog/lake.properties", await catalogOver(s3, join(root, "metastore"))],
   ];
   for (const [file, properties] of files) {
     const lines = Object.entries(properties).map(([key, value]) => `${key}=${value}\n`);
@@ -241,19 +241,21 @@ async function writeConfiguration(site: ClusterSite, folder: string, { name, id,
   await writeFile(join(etc, "jvm.config"), `${[`-Xmx${heapMb}M`, "-XX:+ExitOnOutOfMemoryError", ...jvm].join("\n")}\n`);
 }
 
-/** The catalogue as `docs/operator-guide.md` has it, but for the metastore. */
-function catalogOver({ endpoint, accessKey, secretKey }: S3Service, metastore: string): Properties {
+/** The catalogue as `docs/operator-guide.md` has it, but for metastore, endpoint and keys. */
+async function catalogOver({ endpoint, accessKey, secretKey }: S3Service, metastore: string): Promise<Properties> {
+  const guide = await readFile(join(import.meta.dirname, "../../docs/operator-guide.md"), "utf8");
+  const [, block = ""] = /^```properties\n(connector\.name=hive\n.*?)^```$/ms.exec(guide) ?? [];
+  const lines = block.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  const { "hive.metastore.uri": _, ...ofGuide }: Properties = Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
+  );
   return {
-    "connector.name": "hive",
+    ...ofGuide,
     "hive.metastore": "file",
     "hive.metastore.catalog.dir": "local:///",
-    "hive.domain-compaction-threshold": "1000000",
     "fs.native-local.enabled": "true",
     "local.location": metastore,
-    "fs.native-s3.enabled": "true",
     "s3.endpoint": endpoint,
-    "s3.region": "us-east-1",
-    "s3.path-style-access": "true",
     "s3.aws-access-key": accessKey,
     "s3.aws-secret-key": secretKey,
   };

@@ -136,7 +136,7 @@ const kinds: readonly Kind[] = [
     names: /^((SCHEMA|TABLE|COLUMN)_NOT_FOUND|TYPE_MISMATCH|HIVE_PARTITION_SCHEMA_MISMATCH)$/,
     code: "engine-failed",
     message: "The tables of the lake in the Trino cluster aren't as this release makes them.",
-    hint: "The next slice makes again what was dropped. Where it stays so, drop the table that is named: it holds nothing of its own.",
+    hint: "The next slice makes again what was dropped. Where it stays so, stop all runners, drop the table that is named, which holds nothing of its own, and start them.",
   },
   {
     names: /^(QUERY_TEXT_TOO_LARGE|QUERY_HAS_TOO_MANY_STAGES)$/,
