@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { newTokenKey } from "../../src/partner/auth/token-keys.ts";
+import { freePort } from "../free-port.ts";
 import { ask, partnersText } from "../http/served.ts";
 import { csvFile, type Issuer, newIssuer, publish, testNow } from "../publication/issuer.ts";
 
@@ -47,7 +48,8 @@ async function site(
     ...process.env,
     SPAMPOTS_DATA: folder,
     SPAMPOTS_CONFIG: config,
-    SPAMPOTS_LISTEN: "127.0.0.1:0",
+    // Known beforehand: tokens are for the address.
+    SPAMPOTS_LISTEN: `127.0.0.1:${await freePort()}`,
     SPAMPOTS_METRICS_LISTEN: "none",
     SPAMPOTS_LIMIT_REQUESTS: "1000000",
     ...more,
