@@ -10,7 +10,7 @@ import type { TrinoSettings } from "../../settings.ts";
 import type { Selection } from "../engine.ts";
 import type { Lake } from "../lake.ts";
 import { type Dataset, datasets } from "../records.ts";
-import { isNamed } from "./errors.ts";
+import { isDenied } from "./errors.ts";
 import { rowsOf } from "./query.ts";
 import type { Cluster } from "./request.ts";
 import { type LakeTables, trinoSql } from "./sql.ts";
@@ -61,7 +61,7 @@ const ask = (cluster: Cluster, sql: string) => rowsOf(cluster, { sql, tags: ["sp
 /** Rows, or undefined where this user may not read them: slices need none of the cluster's own tables. */
 const unlessDenied = <T>(rows: Promise<T>): Promise<T | undefined> =>
   rows.catch((error: unknown) => {
-    if (isNamed(error, /^PERMISSION_DENIED$/)) return undefined;
+    if (isDenied(error)) return undefined;
     throw error;
   });
 

@@ -175,6 +175,9 @@ export const isStarting = (error: unknown): boolean => isNamed(error, starting);
 export const isNamed = (error: unknown, name: RegExp): boolean =>
   isError(error) && name.test(String(error.facts.error));
 
+/** True where the cluster doesn't let this user do what was asked. */
+export const isDenied = (error: unknown): boolean => isNamed(error, /^PERMISSION_DENIED$/);
+
 function statusOf(error: unknown): number | undefined {
   if (!(error instanceof Error) || !("response" in error)) return undefined;
   const { response } = error;

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { SpampotsError } from "../../errors.ts";
 import type { Selection } from "../engine.ts";
 import type { Dataset } from "../records.ts";
-import { isNamed } from "./errors.ts";
+import { isDenied, isNamed } from "./errors.ts";
 import { rowsOf } from "./query.ts";
 import type { Cluster } from "./request.ts";
 import { knownDays, knownFiles, knownTable, type LakeTables, learnDays, makeSchema, makeTable } from "./sql.ts";
@@ -53,11 +53,12 @@ export class Tables {
   async make(dataset: Dataset, signal?: AbortSignal): Promise<void> {
     if (this.#made.has(dataset)) return;
     const isThere = async () => (await this.#rows(knownTable(this.#tables, dataset), signal)).length > 0;
-    for (let attempt = 1; !(await isThere()); attempt += 1) {
+    for (let attempt = 1, found = await isThere(); !found; attempt += 1) {
       const failure = await failureOf(this.#create(dataset, signal));
-      if (await isThere()) break;
-      if (attempt < attempts && !isDenied(failure)) await sleep(pauseMs);
-      else throw failure === undefined || isDenied(failure) ? this.#unmade(dataset, failure) : failure;
+      found = await isThere();
+      if (found) break;
+      if (attempt >= attempts || isDenied(failure)) throw isOther(failure) ? failure : this.#unmade(dataset, failure);
+      await sleep(pauseMs);
     }
     this.#made.add(dataset);
   }
@@ -80,9 +81,7 @@ export class Tables {
       const missing = days.find((day) => !known.has(day));
       if (missing === undefined) return;
       if (attempt > attempts || isDenied(failure))
-        throw failure === undefined || isDenied(failure)
-          ? this.#unseen(dataset, { day: missing, cause: failure })
-          : failure;
+        throw isOther(failure) ? failure : this.#unseen(dataset, { day: missing, cause: failure });
       if (attempt > 1) await sleep(pauseMs * attempt);
       failure = await failureOf(this.#rows(learnDays(this.#tables, dataset), signal));
     }
@@ -149,4 +148,5 @@ const failureOf = (work: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   );
 
-const isDenied = (error: unknown) => isNamed(error, /^PERMISSION_DENIED$/);
+/** True for a failure that has nothing to do with rights: it is told as it is. */
+const isOther = (failure: unknown) => failure !== undefined && !isDenied(failure);
