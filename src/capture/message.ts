@@ -21,8 +21,8 @@ export const parserVersion = 1;
 
 /** Reads messages; see {@link createMessageParser}. */
 export interface MessageParser {
-  /** Facts of a raw RFC 5322 message, which may lack any header and break any rule. Never rejects. */
-  facts(raw: Uint8Array): Promise<MessageFacts>;
+  /** Facts of a raw RFC 5322 message, which may lack any header and break any rule. Never throws. */
+  facts(raw: Uint8Array): MessageFacts;
   /** Bodies read so far. */
   readonly parsed: number;
   /** Messages so far whose body was remembered. */
@@ -74,7 +74,7 @@ class RememberingParser implements MessageParser {
     this.#copies = new Recent(entries, maxRememberedBytes);
   }
 
-  async facts(raw: Uint8Array): Promise<MessageFacts> {
+  facts(raw: Uint8Array): MessageFacts {
     const bytes = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength);
     const section = readMessageHeader(bytes);
     const copy = this.#copy(bytes, section);

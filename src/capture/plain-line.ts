@@ -40,6 +40,7 @@ const envelopeStart = literal(',"envelope":{');
 const heloStart = literal('"helo":"');
 const senderStart = literal('"mail_from":"');
 const bytesStart = literal(',"message_bytes":');
+const bodyStart = literal(',"message":"');
 
 /** Whether `text` stands in `bytes` from `at` on. */
 export function standsAt(text: Uint8Array, bytes: Uint8Array, at: number): boolean {
@@ -81,6 +82,9 @@ export class PlainLine {
   heloEnd = 0;
   /** -1 where the line doesn't say. */
   messageBytes = -1;
+  /** The message in base64, which isn't looked at; empty where there is none. */
+  messageStart = 0;
+  messageEnd = 0;
   /** Where reading goes on: after {@link head} at the sender of a message, after {@link tail} at the next line. */
   at = 0;
 
@@ -109,7 +113,15 @@ export class PlainLine {
       if (!this.#whole()) return false;
       this.messageBytes = this.#number;
     }
-    return this.#end();
+    this.messageStart = this.messageEnd = this.at;
+    return (!this.#is(bodyStart) || this.#message()) && this.#end();
+  }
+
+  #message(): boolean {
+    this.messageStart = this.at;
+    this.messageEnd = this.#bytes.indexOf(quote, this.at);
+    this.at = this.messageEnd + 1;
+    return this.messageEnd > this.messageStart;
   }
 
   #connection(): boolean {

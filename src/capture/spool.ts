@@ -359,11 +359,19 @@ function instantOf(owner: Members, name: string, code: LineCode): number {
 /** Decodes base64 strictly: RFC 4648 §4 with padding, no line breaks, no other alphabet, no stray bits at the end. */
 function messageBytesOf(value: unknown): Uint8Array {
   if (typeof value !== "string") return refuse("bad-message", "message", "must be base64 text");
-  const padding = value.endsWith("==") ? 2 : value.endsWith("=") ? 1 : 0;
-  const length = (value.length / 4) * 3 - padding;
-  if (length > spoolBounds.messageBytes) {
+  if ((value.length / 4) * 3 - paddingOf(value) > spoolBounds.messageBytes) {
     refuse("bad-message", "message", `must be at most ${spoolBounds.messageBytes} bytes`);
   }
+  return decodedMessage(value) ?? refuse("bad-message", "message", "must be base64 with padding (RFC 4648 §4)");
+}
+
+const paddingOf = (base64: string) => (base64.endsWith("==") ? 2 : base64.endsWith("=") ? 1 : 0);
+
+/** A message's bytes from strict base64; undefined where it is anything else or larger than a message may be. */
+export function decodedMessage(value: string): Buffer | undefined {
+  const padding = paddingOf(value);
+  const length = (value.length / 4) * 3 - padding;
+  if (length > spoolBounds.messageBytes) return undefined;
   const bytes = Buffer.from(value, "base64");
   // The decoder skips what it doesn't know, takes other alphabets, cuts characters to eight bits and ignores stray bits.
   const last = value.slice(-4);
@@ -374,5 +382,5 @@ function messageBytesOf(value: unknown): Uint8Array {
     !value.includes("-") &&
     !value.includes("_") &&
     bytes.toString("base64", bytes.length - (3 - padding)) === last;
-  return strict || value === "" ? bytes : refuse("bad-message", "message", "must be base64 with padding (RFC 4648 §4)");
+  return strict || value === "" ? bytes : undefined;
 }

@@ -228,6 +228,7 @@ async function rowsOf(
       sensor: facts.sensor,
       attributes,
       parser,
+      openParser: async () => parser,
       hits,
       shortHits: rememberingHits(hits),
       bodies: new BodyRows(attributes, hits),

@@ -20,7 +20,9 @@ import { type Attributes, captureRow, requestRow } from "./row.ts";
 export interface BlockContext {
   readonly sensor: string;
   readonly attributes: Attributes;
-  readonly parser: MessageParser;
+  /** Reads messages, once it was opened. */
+  readonly parser: MessageParser | undefined;
+  openParser(): Promise<MessageParser>;
   /** True for a text that names a sensor. */
   readonly hits: SensorPatterns["hits"];
   /** The same for texts that repeat: see {@link rememberingHits}. */
@@ -38,11 +40,13 @@ export async function blockRows(
   block: { readonly firstLine: number; readonly bytes: Uint8Array },
   context: BlockContext,
 ): Promise<BlockResult> {
-  const { bytes } = block;
+  const { buffer, byteOffset, length } = block.bytes;
+  // Bytes that came from another thread are a plain Uint8Array, in which to look for a byte takes several times as long.
+  const bytes = Buffer.from(buffer, byteOffset, length);
   const rows = new BlockRows(bytes.length);
   let line = block.firstLine;
   for (let at = 0; at < bytes.length; line += 1) {
-    const next = context.plainRows.add(bytes, at, line, rows, context.latest);
+    const next = context.plainRows.add(bytes, at, line, rows, context);
     if (next >= 0) at = next;
     else {
       const end = lineEnd(bytes, at);
@@ -70,7 +74,7 @@ async function addLine(rows: BlockRows, line: SpoolLine, context: BlockContext):
     if (line.record.kind === "request") addRequest(rows, line.line, line.record, context);
     else {
       const { message } = line.record;
-      const facts = message === undefined ? undefined : await context.parser.facts(message);
+      const facts = message === undefined ? undefined : (context.parser ?? (await context.openParser())).facts(message);
       addCapture(rows, line, line.record, facts, context);
     }
   }

@@ -22,22 +22,21 @@ const plainRows = new PlainRows(attributes, patterns);
 Error.stackTraceLimit = 0;
 
 /** The language database is loaded for the first message alone: captures without bodies don't need it. */
-let opened: Promise<MessageParser> | undefined;
-const parser: MessageParser = {
-  parsed: 0,
-  reused: 0,
-  async facts(raw) {
-    opened ??= createMessageParser({ hits, hitsBytes: (bytes) => patterns.hitsBytes(bytes) });
-    return (await opened).facts(raw);
-  },
-};
+let parser: MessageParser | undefined;
+async function openParser(): Promise<MessageParser> {
+  parser ??= await createMessageParser({ hits, hitsBytes: (bytes) => patterns.hitsBytes(bytes) });
+  return parser;
+}
 
 answerWork(
   (work: BlockWork) =>
     blockRows(work, {
       sensor: work.sensor,
       attributes,
-      parser,
+      get parser() {
+        return parser;
+      },
+      openParser,
       hits,
       shortHits,
       bodies,

@@ -6,11 +6,14 @@
  *
  * Flow: block -> `capture/plain-line.ts` -> here -> rows; any line that is refused here -> `spool.ts` -> `row.ts`.
  */
+
+import type { MessageParser } from "../../capture/message.ts";
 import { afterSender, dayLength, PlainLine, standsAt } from "../../capture/plain-line.ts";
 import type { SensorPatterns } from "../../capture/probe.ts";
-import { spoolBounds } from "../../capture/spool.ts";
+import { decodedMessage, spoolBounds } from "../../capture/spool.ts";
 import type { MessageRecord, ProxyRequest, RequestRecord } from "../../model.ts";
 import type { BlockRows } from "./block-rows.ts";
+import type { BodyRows } from "./body-cells.ts";
 import { PlainRecipients } from "./plain-recipients.ts";
 import { PrefixedNumber } from "./recipient-number.ts";
 import {
@@ -19,6 +22,7 @@ import {
   lastCells,
   linkCells,
   networkCells,
+  type ReadMessage,
   requestCells,
   serviceCells,
   sizeCells,
@@ -45,7 +49,19 @@ const noStructure = cellsOf((to) => {
 const end = cellsOf((to) => lastCells(to, false, undefined));
 const noCell = cellsOf((to) => to.text(undefined));
 const nothing = new Uint8Array(0);
+const nowhere: readonly string[] = [];
 const handshakes = { true: cellsOf((to) => to.flag(true)), false: cellsOf((to) => to.flag(false)) };
+
+/** What a block's lines are read with. */
+export interface PlainContext {
+  /** Latest instant a capture of this batch may state. */
+  readonly latest: number;
+  /** Reads messages, once it was opened: until then their lines go the long way. */
+  readonly parser: MessageParser | undefined;
+  readonly bodies: BodyRows;
+  /** True for a text that names a sensor. */
+  readonly shortHits: (text: string) => boolean;
+}
 
 /** One for each thread. */
 export class PlainRows {
@@ -82,10 +98,8 @@ export class PlainRows {
   /**
    * Adds the row of the line at `at`, where it is a plain line of which every piece is known. Returns where the next line
    * begins; -1 where the line must go the long way, and nothing was added.
-   *
-   * @param latest latest instant a capture of this batch may state
    */
-  add(bytes: Uint8Array, at: number, number: number, rows: BlockRows, latest: number): number {
+  add(bytes: Uint8Array, at: number, number: number, rows: BlockRows, context: PlainContext): number {
     const line = this.#line;
     this.#unlearned = undefined;
     if (bytes !== this.#bytes) {
@@ -94,8 +108,8 @@ export class PlainRows {
     }
     if (!line.head(bytes, at) || !this.#mayBe()) return -1;
     return line.isMessage
-      ? this.#addCapture(bytes, number, rows, latest)
-      : this.#addRequest(bytes, number, rows, latest);
+      ? this.#addCapture(bytes, number, rows, context)
+      : this.#addRequest(bytes, number, rows, context.latest);
   }
 
   /** Remembers the pieces of the line that {@link add} refused last, now that the long way has accepted it as `record`. */
@@ -193,7 +207,7 @@ export class PlainRows {
     return line.at;
   }
 
-  #addCapture(bytes: Uint8Array, number: number, rows: BlockRows, latest: number): number {
+  #addCapture(bytes: Uint8Array, number: number, rows: BlockRows, context: PlainContext): number {
     const line = this.#line;
     const recipients = this.#recipients;
     const senderStart = line.at;
@@ -209,9 +223,11 @@ export class PlainRows {
     const connectedAt = this.#dayStart + line.connectedMs;
     const at = this.#dayStart + line.capturedMs;
     if (!this.#isDay(bytes, line.capturedDay) || this.#attributes.era(at) !== this.#era) return this.#refuse(bytes);
-    if (!this.#isDay(bytes, line.connectedDay) || at < connectedAt || at > latest) return -1;
+    if (!this.#isDay(bytes, line.connectedDay) || at < connectedAt || at > context.latest) return -1;
     const helo = this.#helo(bytes);
     if (helo < 0 || this.#patterns.hitsStretch(bytes, senderStart - 1, listEnd)) return -1;
+    const message = this.#message(bytes, at, context);
+    if (message === "unread") return -1;
     rows.count("lines");
     rows.count("captures");
     rows.capture(at);
@@ -224,14 +240,48 @@ export class PlainRows {
     to.cells(sender?.nameBytes ?? noCell);
     recipients.cells(to);
     this.#targetCells(to, asksNothing ? undefined : this.#economies[this.#requests.note(request)]);
-    to.cells(noAdvertisement);
-    sizeCells(to, line.messageBytes < 0 ? undefined : line.messageBytes);
-    to.cells(noStructure);
-    to.cells(end);
+    this.#messageCells(to, message);
     const economy = this.#economies[this.#sources.note(source)];
     if (line.handshake && economy !== undefined) rows.concern(at, "source", economy);
     for (const target of this.#targets) rows.concern(at, "target", target);
+    for (const advertised of message === "none" ? nowhere : message.body.urlEconomies)
+      rows.concern(at, "url", advertised);
     return line.at;
+  }
+
+  /** What the line's message comes to; unread where it names a sensor, isn't well-formed, or there is no parser yet. */
+  #message(
+    bytes: Uint8Array,
+    at: number,
+    { parser, bodies, shortHits }: PlainContext,
+  ): ReadMessage | "none" | "unread" {
+    const { messageStart, messageEnd } = this.#line;
+    if (messageStart === messageEnd) return "none";
+    const { buffer, byteOffset } = bytes;
+    const text = Buffer.from(buffer, byteOffset + messageStart, messageEnd - messageStart).toString("latin1");
+    const raw = parser === undefined ? undefined : decodedMessage(text);
+    const facts = raw && parser?.facts(raw);
+    if (facts === undefined || facts.probe || shortHits(facts.subject ?? "")) return "unread";
+    const body = bodies.cells(facts, at);
+    return body.probe ? "unread" : { facts, body };
+  }
+
+  #messageCells(to: RowBuffer, message: ReadMessage | "none"): void {
+    const { messageBytes } = this.#line;
+    if (message === "none") {
+      to.cells(noAdvertisement);
+      sizeCells(to, messageBytes < 0 ? undefined : messageBytes);
+      to.cells(noStructure);
+      to.cells(end);
+      return;
+    }
+    const { facts, body } = message;
+    to.cells(body.linkCells);
+    textCells(to, facts);
+    sizeCells(to, facts.messageBytes);
+    structureCells(to, facts);
+    to.cells(body.attachmentCells);
+    lastCells(to, false, facts);
   }
 
   #connectionCells(

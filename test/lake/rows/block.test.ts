@@ -51,6 +51,7 @@ async function rowsOf(lines: readonly string[]): Promise<BlockResult> {
     sensor: "s1",
     attributes,
     parser,
+    openParser: async () => parser,
     hits,
     shortHits,
     bodies: new BodyRows(attributes, shortHits),
