@@ -55,6 +55,7 @@ export function performanceMarkdown(results: readonly Result[]): string {
   return [
     heading,
     table(ratios),
+    unmetText(ratios),
     sizeText(ratios),
     takenSection(ratios),
     ...scales.map(scaleSection),
@@ -99,6 +100,12 @@ function table(results: readonly RatioResult[]): string {
     return [...told, measuredText(found), found.met ? "yes" : "**no**"];
   });
   return markdownTable(["work", "reference", "at least", "measured, median (least–greatest)", "met"], rows, "lllll");
+}
+
+/** Where something isn't met: who has read why. */
+function unmetText(results: readonly RatioResult[]): string {
+  if (results.every(({ met }) => met)) return "";
+  return "What isn't met, and why: [0026](decisions/0026-two-figures-below-what-was-asked.md).\n";
 }
 
 /** Says plainly where a figure was measured on less than a week of the first phase. */
