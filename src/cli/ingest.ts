@@ -88,15 +88,19 @@ class Session {
     // While the engine writes one file's rows, the threads read the next file.
     let committing: Promise<void> = Promise.resolve();
     let failure: unknown;
-    for (const [index, path] of files.entries()) {
-      const read = await this.#attempt(path, () => this.#read(path, index, files.length, names));
+    try {
+      for (const [index, path] of files.entries()) {
+        const read = await this.#attempt(path, () => this.#read(path, index, files.length, names));
+        await committing;
+        if (failure !== undefined) break;
+        committing = this.#attempt(path, () => this.#commit(path, read, sizes[index] ?? 0)).catch((error) => {
+          failure = error;
+        });
+      }
+    } finally {
+      // Also where a file can't be read: an engine that is closed while it writes never lets the process end.
       await committing;
-      if (failure !== undefined) break;
-      committing = this.#attempt(path, () => this.#commit(path, read, sizes[index] ?? 0)).catch((error) => {
-        failure = error;
-      });
     }
-    await committing;
     if (failure !== undefined) throw failure;
   }
 

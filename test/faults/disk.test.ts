@@ -186,6 +186,22 @@ test("a compaction that the disk doesn't take is the disk's fault, not the lake'
   await site.remove();
 });
 
+test("ingest ends wherever the disk gets full, also while the engine writes the file before", {
+  skip: !mayMount,
+}, async () => {
+  for (let pages = 0; pages < 10; pages += 1) {
+    const site = await openSite("spooled");
+    const disk = await ontoDisk(site);
+    disk.resize(disk.used + pages * 4096);
+    try {
+      assertSaid(await site.run(["ingest"], {}, quiet), ["disk-failed"]);
+    } finally {
+      umount(site.data);
+      await site.remove();
+    }
+  }
+});
+
 campaign("disk-file-limit", async (one) => {
   const target = one.random.pick(targets);
   await fileLimit(one, await openSite(target.stage), target);
