@@ -101,7 +101,8 @@ export async function openWorld(
   const lake = once(async () => {
     const copies = { folder: temporaryPath(settings.data), mostBytes: settings.lakeCopiesMb * 1_000_000 };
     const { openLake } = await import("../lake/lake.ts");
-    closing.push(() => rm(copies.folder, { recursive: true, force: true }));
+    // What was done stands whether or not this succeeds; the next run sweeps what is left.
+    closing.push(() => rm(copies.folder, { recursive: true, force: true }).catch(() => {}));
     return openLake(settings.lake, { s3: settings.s3, copies, cluster: settings.trino !== undefined });
   });
   const openEngines: Engine[] = [];

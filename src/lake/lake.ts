@@ -11,6 +11,7 @@ import { openStore } from "../store/open.ts";
 import type { S3Options } from "../store/s3-session.ts";
 import { bucketOf } from "../store/s3-url.ts";
 import type { FileBody, Store } from "../store/store.ts";
+import { sweepTemporary } from "../store/temporary.ts";
 import { type CopiesOptions, copiesOf } from "./copies.ts";
 import type { Selection } from "./engine.ts";
 import { inObjectStore, type Locate, onDisk } from "./located.ts";
@@ -92,6 +93,8 @@ const dayText = (instant: number) => new Date(instant).toISOString().slice(0, 10
 export async function openLake(root: string, inS3?: LakeInS3): Promise<Lake> {
   if (inS3 === undefined || bucketOf(root) === undefined) {
     await mkdir(root, { recursive: true });
+    // Names are read past the store: who finds nothing to do would leave what a killed process left.
+    await sweepTemporary(root);
     const store = openDiskStore(root);
     const local = onDisk(root, fileCheck(root, store));
     return lakeIn({ store, keys: namesOnDisk(root), local, locate: local });

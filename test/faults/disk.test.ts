@@ -229,6 +229,23 @@ async function giveAway(site: Site): Promise<void> {
   await chown(site.root, 65534, 65534);
 }
 
+/** Without root's rights, which no permission holds up. */
+const ordinaryUser = {
+  NODE_OPTIONS: `--import ${join(import.meta.dirname, "drop-rights.ts")}`,
+  NODE_DISABLE_COMPILE_CACHE: "1",
+};
+
+test("a folder for temporary files that can't be entered is said once, and is no fault of the program's", async () => {
+  const site = await openSite("spooled");
+  await giveAway(site);
+  const folder = join(site.data, ".tmp");
+  await mkdir(folder, { recursive: true, mode: 0o000 });
+  if (process.getuid?.() === 0) await chown(folder, 65534, 65534);
+  assertSaid(await site.run(["ingest"], {}, { ...quiet, ...ordinaryUser }), ["disk-failed"]);
+  await chmod(folder, 0o755);
+  await site.remove();
+});
+
 campaign("disk-permission", async (one) => {
   const { random } = one;
   const target = random.pick(targets);
@@ -255,13 +272,9 @@ campaign("disk-permission", async (one) => {
   const lost = random.pick([0o000, 0o555, 0o300]);
   one.note(`${relative(site.data, folder)} has ${lost.toString(8)}`);
   await chmod(folder, lost);
-  const env = {
-    NODE_OPTIONS: `--import ${join(import.meta.dirname, "drop-rights.ts")}`,
-    NODE_DISABLE_COMPILE_CACHE: "1",
-  };
   await breakAndMend(one, site, target, {
     codes: ["disk-failed", "bad-key", "bad-table", "no-table", "bad-configuration", "bad-argument"],
-    env,
+    env: ordinaryUser,
     mend: () => chmod(folder, mode),
   });
   await site.remove();

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { test } from "node:test";
 import { assertSameState, type EndState, endState, temporaries, unnamedLakeFiles } from "./end-state.ts";
 import { killUntilDone, type Measure, measured, noteStop, randomStop } from "./kill.ts";
 import { assertClean } from "./race.ts";
@@ -60,6 +61,23 @@ killCampaign("kill-ingest", {
   args: () => ["ingest"],
   // What a killed ingest put and no record names must be gone or named: the same batch has the same files.
   check: async (site) => assert.deepEqual(await unnamedLakeFiles(site), []),
+});
+
+test("ingest that was killed around its last commit leaves nothing half-made to the next, which has nothing to write", async () => {
+  const from = await openSite("spooled");
+  const undisturbed = await from.copy();
+  const { events } = expectDone(await undisturbed.run(["ingest"], { listed: true }));
+  await undisturbed.remove();
+  const commit = events.findLastIndex((event) => event.startsWith("link "));
+  for (let event = commit + 1; event <= events.length; event += 1) {
+    const site = await from.copy();
+    const killed = await site.run(["ingest"], { at: { how: "after", event }, listed: true });
+    assert.equal(killed.signal, "SIGKILL");
+    expectDone(await site.run(["ingest"]));
+    assert.deepEqual(await temporaries(site), [], `killed after ${events[event - 1]}`);
+    await site.remove();
+  }
+  await from.remove();
 });
 
 killCampaign("kill-compact", { stage: "ingested", args: () => ["lake", "compact"] });
