@@ -31,6 +31,8 @@ export class ArtifactChecks {
   readonly #unnamed = new Set<string>();
   readonly #seen = new Set<string>();
   readonly states: ArtifactStates = { sound: 0, expired: 0, withdrawn: 0, missing: 0, damaged: 0 };
+  /** Bytes of what is stored beside the log. */
+  listedBytes = 0;
   /** Bytes read so far. */
   bytes = 0;
 
@@ -42,8 +44,9 @@ export class ArtifactChecks {
 
   /** Reads which files there are beside the log. */
   async list(): Promise<void> {
-    for await (const { key } of this.#scope.store.list("")) {
+    for await (const { key, bytes } of this.#scope.store.list("")) {
       if (key.startsWith("log/") && sequenceOf(key) !== undefined) continue;
+      this.listedBytes += bytes;
       this.#unnamed.add(key);
       if (key.startsWith("artifacts/")) this.#stored.add(key);
     }

@@ -57,11 +57,23 @@ export interface FeedProgress {
 const manifestsAhead = 4;
 const artifactsAtOnce = 4;
 
-/** Verifies a feed. What is wrong is reported, never thrown; what the store throws is. */
-export async function verifyFeed(request: FeedRequest): Promise<FeedReport> {
+/** A feed of which it is known what there is. */
+export interface ListedFeed {
+  /** Bytes of all that is stored beside the log. */
+  readonly bytes: number;
+  /** What is wrong is reported, never thrown; what the store throws is. To be called once. */
+  verify(): Promise<FeedReport>;
+}
+
+/** Looks what there is of a feed: what is published afterwards is simply not looked at. */
+export async function listFeed(request: FeedRequest): Promise<ListedFeed> {
   const check = new FeedCheck(request);
   await check.listLog();
   await check.artifacts.list();
+  return { bytes: check.artifacts.listedBytes, verify: () => verified(check) };
+}
+
+async function verified(check: FeedCheck): Promise<FeedReport> {
   await startAtOnce(artifactsAtOnce, async (start) => {
     for await (const file of readAhead(check.newestFirst(), manifestsAhead, (sequence) => check.load(sequence))) {
       const manifest = await check.publication(file);
@@ -104,7 +116,7 @@ class FeedCheck {
     this.artifacts = new ArtifactChecks(request, this.#findings, () => this.#progress());
   }
 
-  /** Reads which publications there are. Comes first: what is published meanwhile is then simply not looked at. */
+  /** Reads which publications there are. Comes before artifacts, which are put first. */
   async listLog(): Promise<void> {
     for await (const { key } of this.#request.store.list("log/")) {
       const sequence = sequenceOf(key);

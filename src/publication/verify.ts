@@ -8,14 +8,14 @@
  *
  * @see design §3 points 10-14
  */
-import { mapAtOnce } from "../at-once.ts";
+import { logsAtOnce, mapAtOnce } from "../at-once.ts";
 import { SpampotsError } from "../errors.ts";
 import { plain } from "../log.ts";
 import type { Tlp } from "../model.ts";
 import type { Store } from "../store/store.ts";
 import { type Chain, readChain } from "./chain.ts";
 import { standingOf, type Trust } from "./trust.ts";
-import { type Expectation, type FeedProgress, type FeedRequest, verifyFeed } from "./verify-feed.ts";
+import { type Expectation, type FeedProgress, type FeedRequest, listFeed } from "./verify-feed.ts";
 import { type FeedReport, provenOf, type VerifyProblem, type VerifyReport } from "./verify-report.ts";
 
 /** A publication that the partner has seen before: `--after`. Of the one partner that is verified. */
@@ -64,8 +64,8 @@ export async function verify(store: Store, request: VerifyRequest): Promise<Veri
   const requests: FeedRequest[] = [];
   const problems: VerifyProblem[] = [];
   const notes: string[] = [];
-  for (const prefix of prefixes) {
-    const chain = prefix.hasKeys ? await readChain(prefix.store) : { announcements: [] };
+  const chains = await mapAtOnce(prefixes, logsAtOnce, chainOf);
+  for (const [prefix, chain] of chains) {
     const keys = checkKeys(prefix, chain, request.trust);
     problems.push(...keys.problems, ...checkFeedsThere(prefix, chain, request));
     notes.push(...keys.notes);
@@ -79,12 +79,28 @@ export async function verify(store: Store, request: VerifyRequest): Promise<Veri
   return { ok, deep, feeds, problems, notes, proven };
 }
 
-/** Feeds that are verified at once, so that one's large file doesn't keep other processors waiting. */
-const feedsAtOnce = 3;
+/** Feeds that are listed before the first of them is verified: bounds the names that are held. */
+const feedsListed = 100;
 
-/** Verifies feeds; reports in the order of the requests. Unpacking keeps processors busy, and takes memory: one at a time. */
+/**
+ * Verifies feeds; reports in the order of the requests. The largest come first: while their files are read, by threads,
+ * signatures of the others are checked. Unpacking keeps processors busy, and takes memory: one at a time.
+ */
 async function verifyFeeds(requests: readonly FeedRequest[], deep: boolean): Promise<FeedReport[]> {
-  return mapAtOnce(requests, deep ? 1 : feedsAtOnce, verifyFeed);
+  const [together, atOnce] = deep ? [1, 1] : [feedsListed, logsAtOnce];
+  const reports: FeedReport[] = [];
+  for (let first = 0; first < requests.length; first += together) {
+    const listed = await mapAtOnce(requests.slice(first, first + together), logsAtOnce, listFeed);
+    const largestFirst = [...listed.entries()].sort(([, a], [, b]) => b.bytes - a.bytes);
+    await mapAtOnce(largestFirst, atOnce, async ([index, feed]) => {
+      reports[first + index] = await feed.verify();
+    });
+  }
+  return reports;
+}
+
+async function chainOf(prefix: Prefix): Promise<readonly [Prefix, Chain]> {
+  return [prefix, prefix.hasKeys ? await readChain(prefix.store) : { announcements: [] }];
 }
 
 function checkRemembered(prefixes: readonly Prefix[], { after = [] }: VerifyRequest): void {
@@ -122,17 +138,17 @@ async function findPrefixes(store: Store, expected: string | undefined): Promise
   if (!names.includes("partners")) {
     return [{ store, place: "", ...partner, hasKeys: true, feeds: feedsOf(store, "", names) }];
   }
-  const prefixes: Prefix[] = [];
-  for await (const name of store.children("partners/")) {
-    if (expected !== undefined && expected !== name) continue;
-    const place = `partners/${name}/`;
-    const own = store.under(place);
-    const feeds = feedsOf(own, place, await gather(own.children("")));
-    prefixes.push({ store: own, place, partner: name, hasKeys: true, feeds });
-  }
+  const partners = (await gather(store.children("partners/"))).filter((name) => (expected ?? name) === name);
+  const prefixes = await mapAtOnce(partners, logsAtOnce, (name) => partnerPrefix(store, name));
   // The issuer's own chain: a partner's prefix has a copy of its own, and needs none of this.
-  if (expected === undefined) prefixes.unshift({ store, place: "", hasKeys: true, feeds: [] });
-  return prefixes;
+  return expected === undefined ? [{ store, place: "", hasKeys: true, feeds: [] }, ...prefixes] : prefixes;
+}
+
+async function partnerPrefix(store: Store, partner: string): Promise<Prefix> {
+  const place = `partners/${partner}/`;
+  const own = store.under(place);
+  const feeds = feedsOf(own, place, await gather(own.children("")));
+  return { store: own, place, partner, hasKeys: true, feeds };
 }
 
 async function gather(names: AsyncIterable<string>): Promise<string[]> {

@@ -489,3 +489,19 @@ test("a long log is verified, and the first gap in them is named", async (t) => 
     ["Publications 150 to 151 are missing from the log."],
   );
 });
+
+test("feeds are reported in the order of their names, however many there are and whichever is read first", async (t) => {
+  const root = await temporaryFolder(t);
+  const feeds = Array.from({ length: 230 }, (_, number) => `feed-${String(number).padStart(3, "0")}`);
+  for (const [number, feed] of feeds.entries()) {
+    await mkdir(join(root, feed, "artifacts"), { recursive: true });
+    await writeFile(join(root, feed, "artifacts", "0123456789abcdef-x.csv"), "x".repeat((number * 7) % 31));
+  }
+  for (const deep of [false, true]) {
+    const report = await verify(openDiskStore(root), { trust: readTrust("A".repeat(43)), now: later(0), deep });
+    assert.deepEqual(
+      report.feeds.map(({ place, tip }) => [place, tip]),
+      feeds.map((feed) => [`${feed}/`, 0]),
+    );
+  }
+});
