@@ -66,8 +66,15 @@ export interface Chain {
  * Reads the chain below `keys/` of a store confined to a partner's prefix (or of the whole store) and checks it: numbers
  * without gap, hashes, signatures, one issuer and partner, no key ever removed or changed. Whether any of its keys is to
  * be trusted is another question.
+ *
+ * What doesn't hold is read once more: a listing may lag, and a body be damaged on its way, and neither is an attack.
  */
 export async function readChain(store: Store): Promise<Chain> {
+  const chain = await readOnce(store);
+  return chain.broken === undefined ? chain : readOnce(store);
+}
+
+async function readOnce(store: Store): Promise<Chain> {
   const announcements: Announcement[] = [];
   for await (const { key } of store.list("keys/")) {
     const n = sequenceOf(key);

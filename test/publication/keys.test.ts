@@ -385,6 +385,35 @@ test("a chain of announcements is read as far as it holds, and what is wrong wit
   assert.throws(() => encodeExact(announcementSchema, contradictory));
 });
 
+test("announcements that came damaged once are read again before anybody raises an alarm", async (t) => {
+  const issuer = await newIssuer(t);
+  await publish(issuer);
+  const place = issuer.store.under("partners/twcert");
+  for (const damage of [half, flipped]) {
+    let left = 1;
+    const ill: Store = {
+      ...place,
+      async open(key, ...rest) {
+        const whole = await place.get(key);
+        left -= 1;
+        if (left < 0 || whole === undefined) return place.open(key, ...rest);
+        const body = damage(whole);
+        return {
+          bytes: body.length,
+          body: (async function* () {
+            yield body;
+          })(),
+        };
+      },
+    };
+    const chain = await readChain(ill);
+    assert.deepEqual([left < 0, chain.broken, chain.announcements.length], [true, undefined, 1]);
+  }
+});
+
+const half = (bytes: Uint8Array) => bytes.subarray(0, bytes.length >> 1);
+const flipped = (bytes: Uint8Array) => bytes.map((byte, at) => (at === bytes.length >> 1 ? byte ^ 1 : byte));
+
 test("an announcement that bears a trusted key's name counts only with that key's signature", async (t) => {
   const [issuer, stranger] = [await newIssuer(t), await newIssuer(t)];
   await publish(stranger);
