@@ -14,6 +14,7 @@ import { verify } from "../../src/publication/verify.ts";
 import { withdraw } from "../../src/publication/withdraw.ts";
 import { openDiskStore } from "../../src/store/disk.ts";
 import type { Store } from "../../src/store/store.ts";
+import { confine } from "../../src/store/under.ts";
 import { contentsOf, Killed, killedStore } from "./killed-store.ts";
 import {
   capturesOf,
@@ -147,6 +148,24 @@ test("--revoke publishes every indicator of the period once more, as revoked, la
   }
   assert.deepEqual([manifest.withdraws?.revoked, manifest.input.revokes], [true, 1]);
   await verified(own, day(14));
+});
+
+test("a part that a store once says it doesn't hold is asked for again before anything is revoked without it", async (t) => {
+  const world = await publishedWorld(t);
+  const healthy = world.publishWorld(day(14));
+  let denied = 0;
+  const ill: Store = {
+    ...world.store,
+    async open(key, ...rest) {
+      if (!key.endsWith(".stix.json.gz") || denied > 0) return world.store.open(key, ...rest);
+      denied += 1;
+      return undefined;
+    },
+    under: (prefix) => confine(ill, prefix),
+  };
+  const { manifest } = await withdraw({ ...healthy, store: ill }, { ...tenth, revoke: true });
+  assert.deepEqual([denied, manifest.withdraws?.revoked, manifest.input.revokes], [1, true, 1]);
+  await verified(world.store, day(14));
 });
 
 test("all versions of a period are revoked; partners with the same parts share bytes and record; ids are new after", async (t) => {
