@@ -7,10 +7,13 @@ import { type Logger, pino } from "pino";
 
 export type Log = Logger;
 
+// Where standard error can't be written, since its disk is full or its reader gone, nobody can be told: what was to be said
+// there is lost, and the work goes on. Not by pino's own destination, which tries to write what is left until it can.
+process.stderr.on("error", () => {});
+
 /** A log at `level` (`silent` for none). `--now` is noted by the caller, so that a fixed clock shows in every log. */
 export function openLog(level: string): Log {
-  const standardError = pino.destination(2);
-  const write = (line: string) => void standardError.write(shownJson(line));
+  const write = (line: string) => void process.stderr.write(shownJson(line));
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write });
 }
 

@@ -1,11 +1,19 @@
 /** What commands say: sentences for people, one JSON object for machines, errors with the next step. */
-import { errorTable, isError, type Problem, sayError } from "../errors.ts";
+import { errorTable, isError, type Problem, SpampotsError, sayError } from "../errors.ts";
 import { plain, shownJson } from "../log.ts";
 import { fileError } from "../store/disk-error.ts";
 
-// Who reads may have read enough, as `head` does: the work goes on to its end, and nobody is told.
+let isLost = false;
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
+  // Who reads may have read enough, as `head` does: the work goes on to its end, and nobody is told.
+  if (error.code === "EPIPE" || isLost) return;
+  isLost = true;
+  const lost = new SpampotsError("disk-failed", "What was to be said can't be written.", {
+    system: error.code,
+    hint: "Free space where standard output goes to, then run the same command again: what is done is not done twice.",
+  });
+  process.stderr.write(`${errorText(lost)}\n`);
+  process.exitCode = exitCodeOf(lost);
 });
 
 /** Writes lines to standard output. Names of files and sensors stand in them: nothing that a terminal obeys goes out. */
