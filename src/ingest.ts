@@ -236,11 +236,12 @@ function damaged(path: string, cause: SpampotsError): SpampotsError {
   });
 }
 
-function checkSensor(header: SpoolHeader, sensors: readonly Sensor[], path: string): void {
-  if (sensors.some((sensor) => sensor.id === header.sensor)) return;
-  throw new SpampotsError("unknown-sensor", "A spool file names a sensor that the sensors file doesn't hold.", {
+/** @throws SpampotsError `unknown-sensor` where a file of captures is of none of these sensors. */
+export function checkSensor({ sensor }: Pick<SpoolHeader, "sensor">, sensors: readonly Sensor[], path: string): void {
+  if (sensors.some(({ id }) => id === sensor)) return;
+  throw new SpampotsError("unknown-sensor", "The sensors file doesn't hold this sensor.", {
     path,
-    sensor: header.sensor,
+    sensor,
     hint: "Add the sensor with its addresses to the file that SPAMPOTS_SENSORS names: without them probes can't be told.",
   });
 }

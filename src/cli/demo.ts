@@ -1,7 +1,7 @@
 /** `spampots demo`: the whole path on simulated captures, in a folder of its own. What `npm start` runs. */
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, rename, writeFile } from "node:fs/promises";
+import { readdir, rename, writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import type { Command } from "commander";
 import { simulate } from "../capture/simulate.ts";
@@ -17,6 +17,7 @@ import { listKeys, newKeys } from "../publication/keys.ts";
 import { type PublishOutcome, publish } from "../publication/publish.ts";
 import { readTrust } from "../publication/trust.ts";
 import { verify } from "../publication/verify.ts";
+import { temporaryPath } from "../store/temporary.ts";
 import type { Run } from "./run.ts";
 import { count, errorText, say, sayJson } from "./say.ts";
 import { startServing, untilAsked } from "./serve.ts";
@@ -117,18 +118,20 @@ async function simulated(world: CliWorld, perDay: number, tell: Tell): Promise<v
   const now = world.clock();
   const firstDay = periodAt("week", now).start - 14 * dayMs;
   const days = Math.floor(now / dayMs) - firstDay / dayMs;
-  await mkdir(settings.spool, { recursive: true });
+  // Aside first: a demonstration that is killed here begins anew.
+  const half = temporaryPath(settings.data);
   const made = await simulate({
     days,
     messagesPerDay: perDay,
     seed: 1,
     firstDay,
-    out: settings.spool,
+    out: half,
     bodies: "repeat",
     compression: "gzip",
     onProgress: ({ files, ofFiles }) => world.progress(`simulating file ${files} of ${ofFiles}`),
   });
-  await rename(join(settings.spool, "sensors.yaml"), settings.sensors);
+  await rename(join(half, "sensors.yaml"), settings.sensors);
+  await rename(half, settings.spool);
   tell(
     `1. Simulated ${count(made.messages)} captures of 10 sensors from ${dayId(firstDay)} on, with the mix of the first SpamPots phase.`,
   );

@@ -1,12 +1,14 @@
 /** `spampots ingest`: spool files and archives of mail into the lake. */
-import { readdir, stat } from "node:fs/promises";
+import type { Stats } from "node:fs";
+import { lstat, readdir, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
 import { codeOf, type ErrorCode, isError, SpampotsError } from "../errors.ts";
-import { clearSpool, type Ingested, type IngestWorld, type ReadFile, readFile } from "../ingest.ts";
+import { checkSensor, clearSpool, type Ingested, type IngestWorld, type ReadFile, readFile } from "../ingest.ts";
 import type { ArchiveFlags } from "../ingest-archive.ts";
 import type { BatchName } from "../lake/records.ts";
 import { type ServiceName, services } from "../model.ts";
+import { fileError, systemCode } from "../store/disk-error.ts";
 import type { Run } from "./run.ts";
 import { count, errorText, say, sayJson, size } from "./say.ts";
 import type { CliWorld } from "./world.ts";
@@ -19,7 +21,19 @@ interface IngestFlags {
   readonly trustedHops: string;
 }
 
-const factsOf = (path: string) => stat(path).catch(() => undefined);
+/** Facts of a file or folder; undefined where nothing has the name. What can't be reached isn't "nothing". */
+async function factsOf(path: string): Promise<Stats | undefined> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    const isNothing = systemCode(error) === "ENOENT" && (await lstat(path).catch(() => undefined)) === undefined;
+    if (isNothing) return undefined;
+    throw fileError(error);
+  }
+}
+
+/** By which a file that was replaced is told from the one that it replaced. */
+const versionOf = (facts: Stats | undefined) => `${facts?.ino} ${facts?.size} ${facts?.mtimeMs}`;
 
 const spoolName = /\.ndjson(\.gz|\.zst)?$/;
 
@@ -45,10 +59,11 @@ export function ingestCommand(program: Command, run: Run): void {
 /** What is wrong with the disk or the lake's store, not with a file: no other file would be taken either. */
 const ofPlace: ReadonlySet<ErrorCode> = new Set(["disk-failed", "store-unavailable", "store-denied", "store-unfit"]);
 
-/** Files that can't be ingested, with why; they stop no other. */
+/** A file that can't be ingested, with why; it stops no other. */
 interface Refused {
-  readonly path: string;
   readonly error: unknown;
+  /** As it was when it was looked at. */
+  readonly version: string;
 }
 
 async function ingest(world: CliWorld, paths: readonly string[], flags: IngestFlags): Promise<void> {
@@ -68,7 +83,8 @@ class Session {
   readonly #ingest: IngestWorld;
   readonly #flags: IngestFlags;
   readonly #done: Ingested[] = [];
-  readonly #refused: Refused[] = [];
+  /** By their paths. */
+  readonly #refused = new Map<string, Refused>();
   readonly #started = performance.now();
   #bytes = 0;
   #bytesDone = 0;
@@ -82,7 +98,8 @@ class Session {
   async all(paths: readonly string[]): Promise<void> {
     const files: string[] = [];
     for (const path of paths) files.push(...(await this.#spoolFiles(path)));
-    const sizes = await Promise.all(files.map(async (path) => (await factsOf(path))?.size ?? 0));
+    const facts = await Promise.all(files.map(factsOf));
+    const sizes = facts.map((entry) => entry?.size ?? 0);
     this.#bytes += sizes.reduce((sum, bytes) => sum + bytes, 0);
     const names = await this.#ingest.lake.names();
     // While the engine writes one file's rows, the threads read the next file.
@@ -90,10 +107,12 @@ class Session {
     let failure: unknown;
     try {
       for (const [index, path] of files.entries()) {
-        const read = await this.#attempt(path, () => this.#read(path, index, files.length, names));
+        const version = versionOf(facts[index]);
+        const read = await this.#attempt(path, version, () => this.#read(path, index, files.length, names));
         await committing;
         if (failure !== undefined) break;
-        committing = this.#attempt(path, () => this.#commit(path, read, sizes[index] ?? 0)).catch((error) => {
+        const commit = () => this.#commit(path, read, sizes[index] ?? 0);
+        committing = this.#attempt(path, version, commit).catch((error) => {
           failure = error;
         });
       }
@@ -119,14 +138,14 @@ class Session {
   }
 
   /** Does what concerns one file. What is wrong with a file stops no other. */
-  async #attempt<T>(path: string, work: () => Promise<T>): Promise<T | undefined> {
+  async #attempt<T>(path: string, version: string, work: () => Promise<T>): Promise<T | undefined> {
     try {
       return await work();
     } catch (error) {
       if (await this.#wasTaken(path)) this.#world.log.info({ path }, "spool file taken by another ingester");
       else if (!isError(error) || ofPlace.has(error.code)) throw error;
       else {
-        this.#refused.push({ path, error });
+        this.#refused.set(path, { error, version });
         this.#world.log.error({ path, code: error.code }, "spool file refused");
       }
       return undefined;
@@ -181,6 +200,7 @@ class Session {
         hint: `Give --sensor <id> and --service <${services.join("|")}>, and --trusted-hops where the receiving side wrote more than one Received header.`,
       });
     }
+    checkSensor({ sensor }, this.#ingest.sensors, path);
     return { sensor, service: known, trustedHops: hops };
   }
 
@@ -203,11 +223,22 @@ class Session {
         };
       });
       const before = this.#done.length;
-      const refused = new Set(this.#refused.map((entry) => entry.path));
-      const found = (await this.#spoolFiles(this.#world.settings.spool)).filter((path) => !refused.has(path));
+      const found = await this.#fresh(await this.#spoolFiles(this.#world.settings.spool));
       if (!stopped && found.length > 0) await this.round(found);
       for (const done of this.#done.slice(before)) if (!this.#world.json) say(fileLine(done));
     }
+  }
+
+  /** Files that weren't refused as they are now: one that is replaced is as good as a new one. */
+  async #fresh(paths: readonly string[]): Promise<string[]> {
+    const fresh: string[] = [];
+    for (const path of paths) {
+      const refused = this.#refused.get(path);
+      if (refused !== undefined && refused.version === versionOf(await factsOf(path))) continue;
+      this.#refused.delete(path);
+      fresh.push(path);
+    }
+    return fresh;
   }
 
   /** Ingests what is in the spool; while the lake's store is away, it waits there. */
@@ -225,10 +256,10 @@ class Session {
     if (this.#world.json) {
       sayJson({
         files: this.#done,
-        refused: this.#refused.map(({ path, error }) => ({ path, code: codeOf(error) })),
+        refused: [...this.#refused].map(([path, { error }]) => ({ path, code: codeOf(error) })),
       });
     } else this.#tell();
-    if (this.#refused.length > 0) {
+    if (this.#refused.size > 0) {
       throw new SpampotsError("some-failed", "Some files were not ingested.", {
         hint: "The others are in the lake; correct these and run the same command again.",
       });
@@ -238,7 +269,7 @@ class Session {
   #tell(): void {
     for (const done of this.#done.slice(0, 50)) say(fileLine(done));
     if (this.#done.length > 50) say(`… and ${this.#done.length - 50} more files.`);
-    for (const { path, error } of this.#refused) say(`${path}\n${errorText(error)}`);
+    for (const [path, { error }] of this.#refused) say(`${path}\n${errorText(error)}`);
     const total = (name: string) => count(this.#done.reduce((sum, { counts }) => sum + (counts[name] ?? 0), 0));
     const fresh = this.#done.filter((done) => done.outcome === "ingested").length;
     say(

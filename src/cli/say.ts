@@ -84,7 +84,7 @@ export function errorText(thrown: unknown): string {
   const error = fileError(thrown);
   if (!isError(error)) return `spampots: ${plain(sayError(error))}`;
   const facts = Object.entries(error.facts)
-    .filter(([, value]) => typeof value === "string" || typeof value === "number")
+    .filter(([, value]) => (typeof value === "string" && value !== "") || typeof value === "number")
     .map(([name, value]) => `  ${name}: ${plain(String(value))}`);
   const problems = error.problems.map((problem) => `  ${problemText(problem)}`);
   return [`spampots: ${error.message}`, ...facts, ...problems, ...(error.hint === undefined ? [] : [error.hint])].join(
