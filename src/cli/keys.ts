@@ -1,11 +1,12 @@
 /** `spampots keys new|list|rotate|operator`. */
+import { rm } from "node:fs/promises";
 import type { Command } from "commander";
 import { SpampotsError } from "../errors.ts";
 import { addOperatorKey } from "../partner/auth/operator-keys.ts";
 import { newTokenKey, rotateTokenKey } from "../partner/auth/token-keys.ts";
 import { newClientKey } from "../partner/client/client-key.ts";
 import { announceRotation, ensureAnnounced } from "../publication/announce.ts";
-import { jwks, type SigningAlgorithm } from "../publication/jwk.ts";
+import { jwks, type PublicKey, type SigningAlgorithm } from "../publication/jwk.ts";
 import { beginRotation, finishRotation, listKeys, newKeys, openKeyring } from "../publication/keys.ts";
 import type { Run } from "./run.ts";
 import { say, sayJson, table } from "./say.ts";
@@ -46,7 +47,7 @@ async function makeOperatorKey(world: CliWorld, path: string, flags: { alg: stri
   const { alg = "EdDSA" } = algorithm(flags.alg);
   const key = await newClientKey(path, { alg });
   const set = world.settings.serve.operatorKeys;
-  if (set !== undefined) await addOperatorKey(set, key);
+  if (set !== undefined) await added(set, key, path);
   if (world.json) return sayJson({ path, key, ...(set === undefined ? {} : { set }) });
   if (set === undefined) {
     say(jwks([key]));
@@ -54,6 +55,16 @@ async function makeOperatorKey(world: CliWorld, path: string, flags: { alg: stri
       `This is a set with the public half, for the file that SPAMPOTS_OPERATOR_KEYS names on the host that serves. ${path} is private: it stays with its operator.\n`,
     );
   } else say(`${key.kid} opens /portal/operator: it stands in ${set}. ${path} is private: it stays with its operator.`);
+}
+
+/** Adds a key that was just made to the set; where that fails, the key that nobody knows goes again. */
+async function added(set: string, key: PublicKey, path: string): Promise<void> {
+  try {
+    await addOperatorKey(set, key);
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  }
 }
 
 function algorithm(text: string | undefined): { alg?: SigningAlgorithm } {

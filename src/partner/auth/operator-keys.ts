@@ -4,7 +4,8 @@
  *
  * @see RFC 7517 §5 (JWK set)
  */
-import { chmod, chown, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { type FileHandle, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { SpampotsError } from "../../errors.ts";
 import { jwks, type PublicKey, parseJwks } from "../../publication/jwk.ts";
 import { hintOf, systemCode } from "../../store/disk-error.ts";
@@ -23,23 +24,58 @@ export async function readOperatorKeys(path: string): Promise<readonly PublicKey
   });
 }
 
-/** Adds a key to the set, which is made where it isn't there. @throws SpampotsError as {@link readOperatorKeys} */
+/** Milliseconds after which a draft was left by a command that was killed: to add a key takes a few. */
+const abandonedMs = 5_000;
+const waitMs = 20;
+
+/**
+ * Adds a key to the set, which is made where it isn't there. Commands that add keys at once wait for each other.
+ *
+ * @throws SpampotsError as {@link readOperatorKeys}, and `disk-failed`
+ */
 export async function addOperatorKey(path: string, key: PublicKey): Promise<void> {
-  const others = ((await keysIn(path)) ?? []).filter(({ kid }) => kid !== key.kid);
   const draft = `${path}.new`;
   try {
-    await writeFile(draft, jwks([...others, key]), { flush: true });
-    const old = await stat(path).catch(() => undefined);
-    // `serve` has to read it, whoever runs this, with whatever mask: it stays its owner's where we may give it away.
-    if (old !== undefined) await chown(draft, old.uid, old.gid).catch(() => undefined);
-    await chmod(draft, old === undefined ? 0o644 : old.mode & 0o7777);
-    await rename(draft, path);
+    const file = await claimed(draft);
+    try {
+      // Read when nobody else writes: what another command added meanwhile is in it.
+      const others = ((await keysIn(path)) ?? []).filter(({ kid }) => kid !== key.kid);
+      await file.writeFile(jwks([...others, key]));
+      await file.sync();
+      const old = await stat(path).catch(() => undefined);
+      // `serve` has to read it, whoever runs this, with whatever mask: it stays its owner's where we may give it away.
+      if (old !== undefined) await file.chown(old.uid, old.gid).catch(() => undefined);
+      await file.chmod(old === undefined ? 0o644 : old.mode & 0o7777);
+      await rename(draft, path);
+    } catch (error) {
+      await rm(draft, { force: true }).catch(() => undefined);
+      throw error;
+    } finally {
+      await file.close();
+    }
   } catch (cause) {
+    if (cause instanceof SpampotsError) throw cause;
     throw new SpampotsError("disk-failed", "The file of the operators' keys can't be written.", {
       cause,
       path,
       hint: hintOf(cause),
     });
+  }
+}
+
+/** Opens the file that becomes the new set; its name is a lock. One that stays was left by a killed command. */
+async function claimed(draft: string): Promise<FileHandle> {
+  for (let waited = 0; ; waited += waitMs) {
+    try {
+      return await open(draft, "wx");
+    } catch (error) {
+      if (systemCode(error) !== "EEXIST") throw error;
+    }
+    if (waited >= abandonedMs) {
+      await rm(draft, { force: true });
+      waited = 0;
+    }
+    await sleep(waitMs);
   }
 }
 

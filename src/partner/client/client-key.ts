@@ -5,7 +5,7 @@
  * @see RFC 7523 §2.2, RFC 7517 §4 (a JWK may have members of other uses), RFC 7638 (thumbprint)
  */
 import { randomUUID } from "node:crypto";
-import { writeFile } from "node:fs/promises";
+import { open, rm, stat } from "node:fs/promises";
 import { z } from "zod";
 import { SpampotsError } from "../../errors.ts";
 import { identifier } from "../../feed/feeds.ts";
@@ -37,7 +37,9 @@ export async function newClientKey(
   const { key, secret } = await newKeyPair(alg);
   const text = `${JSON.stringify({ ...secret, ...owner }, undefined, 2)}\n`;
   try {
-    await writeFile(path, text, { flag: "wx", mode: 0o600, flush: true });
+    // What was killed before it wrote the key, which takes one step, left an empty file.
+    if ((await stat(path).catch(() => undefined))?.size === 0) await rm(path);
+    await writeNew(path, text);
   } catch (error) {
     if (systemCode(error) !== "EEXIST") throw diskError(error, path);
     throw new SpampotsError("already-exists", "There is a file of that name; a key is never overwritten.", {
@@ -46,6 +48,20 @@ export async function newClientKey(
     });
   }
   return key;
+}
+
+/** Writes a file that isn't there, for its owner alone; half of one, which would stand in the way of the next, goes again. */
+async function writeNew(path: string, text: string): Promise<void> {
+  const file = await open(path, "wx", 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } catch (error) {
+    await rm(path, { force: true }).catch(() => undefined);
+    throw error;
+  } finally {
+    await file.close();
+  }
 }
 
 /** The line for `partners.yaml`: JSON, which is YAML as well. */

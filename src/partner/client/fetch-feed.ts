@@ -241,7 +241,8 @@ export class FetchingFeed {
     if (there?.sha256 === artifact.sha256) return;
     const outcome = await download(session, artifact, {
       from: this.#path(manifest.sequence, artifact.name),
-      partial: join(parts, artifact.sha256),
+      // Files of one publication may have the same bytes, and come at once.
+      partial: join(parts, `${artifact.sha256}-${artifact.name}`),
       to: join(folder, key),
       onBytes: (bytes) =>
         onProgress(`${feed} ${manifest.sequence}: ${artifact.name} ${Math.floor((bytes * 100) / artifact.bytes)} %`),

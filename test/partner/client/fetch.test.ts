@@ -4,7 +4,7 @@ import { readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { withdraw } from "../../../src/publication/withdraw.ts";
-import { capturesOf } from "../../publication/operator-world.ts";
+import { capturesOf, partnersOf, partnersYaml } from "../../publication/operator-world.ts";
 import { answer, codeOf, filesIn, openService, type Service, sessionAt } from "./service.ts";
 
 /** An instant of November 2026. */
@@ -49,6 +49,20 @@ test("everything that is the partner's comes, byte for byte, and proves; then no
   );
   assert.ok(!service.asked.some((path) => /publications\/\d/.test(path)), "something was fetched twice");
   assert.deepEqual(await readdir(join(service.into, ".tmp/fetch")), [".tmp"]);
+});
+
+test("files of a publication that have the same bytes come side by side", async (t) => {
+  const service = await openService(t, day(13, 9));
+  const { world } = service;
+  await world.ingest("pot-1", capturesOf("203.0.113.7", "2026-11-10T01:00:00Z", 5));
+  // All of the slice is of one AS: its own file is the whole one again.
+  const split = partnersOf(partnersYaml.replaceAll("stix] }", "stix], split_by: source_asn }"), world.feeds);
+  const [manifest] = await world.publish(day(12, 7), { partner: "twcert", feed: "spam-sources" }, { partners: split });
+  const digests = manifest?.artifacts.map(({ sha256 }) => sha256) ?? [];
+  assert.ok(new Set(digests).size < digests.length, "no two files are the same");
+  const report = await service.fetch();
+  assert.deepEqual(report.failures, []);
+  assert.deepEqual(await filesIn(service.into), await prefixOf(service));
 });
 
 test("one feed of several, then the others; then what was published meanwhile", async (t) => {
