@@ -146,13 +146,14 @@ async function opened(
 ): Promise<Body | undefined> {
   if (context.req.method === "HEAD") return undefined;
   const free = limits.take(caller.partner.id);
+  let rest: AsyncIterator<Uint8Array> | undefined;
   try {
     const stored = await published.open(key, { start, end }, { chunkBytes: chunkBytes(limits.open), reuse });
     if (stored?.bytes !== end - start) {
       throw new SpampotsError("store-unavailable", "An artifact was deleted before it was read.", { key });
     }
     // What can't be read at all is an error like any other, and leaves no receipt.
-    const rest = stored.body[Symbol.asyncIterator]();
+    rest = stored.body[Symbol.asyncIterator]();
     const first = await rest.next().catch((cause: unknown) => {
       throw new SpampotsError("store-unavailable", "An artifact can't be read.", {
         cause,
@@ -176,6 +177,8 @@ async function opened(
     return { chunks: telling(after(first, rest), onError), free };
   } catch (error) {
     free();
+    // What was begun holds a file or a connection.
+    await rest?.return?.().catch(() => undefined);
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 /** What a partner gets of a store that fails: nothing of its paths and messages, and never an answer of another length. */
 import assert from "node:assert/strict";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -76,4 +76,23 @@ test("what is stored compressed and isn't as long as was published breaks the co
     assert.ok(ended, "it ends");
     assert.ok(text.length - text.indexOf("\r\n\r\n") - 4 < stated, "and never goes beyond what was stated");
   }
+});
+
+/** Files that this process has open, below a folder. */
+async function openFiles(folder: string): Promise<string[]> {
+  const links = (await readdir("/proc/self/fd")).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => ""));
+  return (await Promise.all(links)).filter((path) => path.startsWith(folder));
+}
+
+test("a download that may not begin, since its receipt can't be noted, leaves no file open", async (t) => {
+  const served = await openServed(t);
+  const token = await served.token("twcert");
+  const [artifact] = (await publish(served, { files: [csvFile(500)] })).artifacts;
+  await rm(join(served.root, "../receipts"), { recursive: true });
+  for (let time = 0; time < 5; time += 1) {
+    const { status } = await served.get(`${feed}/publications/1/${artifact?.name}`, token);
+    assert.equal(status, 503);
+  }
+  assert.deepEqual(await openFiles(served.root), []);
+  await mkdir(join(served.root, "../receipts"));
 });

@@ -27,6 +27,19 @@ test("a process whose journal another moved goes on in a file of its own", async
   assert.deepEqual([...new Set(receipts.map(({ sequence }) => sequence))], [1, 2]);
 });
 
+test("an object that is damaged hides no other receipt from its partner", async (t) => {
+  const folder = await temporaryFolder(t);
+  const store = openDiskStore(join(folder, "store"));
+  const lines = [1, 2].map((sequence) => JSON.stringify(receipt(sequence)));
+  await store.putOnce("receipts/twcert/spam-sources/1.jsonl", Buffer.from(lines.join("\n").slice(0, -30)));
+  await store.putOnce("receipts/twcert/spam-sources/2.jsonl", Buffer.from(`${JSON.stringify(receipt(3))}\n`));
+  const { receipts } = await readReceipts(store.under("receipts/twcert"), { limit: 100 });
+  assert.deepEqual(
+    receipts.map(({ sequence }) => sequence),
+    [1, 3],
+  );
+});
+
 test("an address is stated without its zone, so that a receipt always holds it", () => {
   const addressOf = clientAddresses(["127.0.0.1"]);
   const request = new Request("http://x", { headers: { "X-Forwarded-For": `fe80::1%${"z".repeat(80)}` } });

@@ -178,6 +178,15 @@ function readLine(line: string): z.infer<typeof lineSchema> | undefined {
   }
 }
 
+/** The receipt of a line, or none. */
+function receiptsIn(line: string): Receipt[] {
+  try {
+    return [receiptSchema.parse(JSON.parse(line))];
+  } catch {
+    return [];
+  }
+}
+
 const failed = (cause: unknown, path: string) =>
   new SpampotsError("disk-failed", "Receipts can't be noted, and without one nothing is handed out.", {
     cause,
@@ -207,10 +216,8 @@ export async function readReceipts(
   for await (const { key } of store.list("", after === undefined ? {} : { after })) {
     if (receipts.length >= limit && last !== undefined) return { receipts, next: last };
     const text = new TextDecoder().decode(await store.get(key));
-    for (const line of text.split("\n")) {
-      const parsed = line === "" ? undefined : receiptSchema.safeParse(JSON.parse(line));
-      if (parsed?.success) receipts.push(parsed.data);
-    }
+    // A damaged line hides no other; `spampots receipts` names the object that it stands in.
+    receipts.push(...text.split("\n").flatMap(receiptsIn));
     last = key;
   }
   return { receipts };

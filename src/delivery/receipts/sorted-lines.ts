@@ -36,7 +36,8 @@ export async function* sortedLines(
     }
     yield* merged([...paths.map(linesOf), fromMemory(piece.sort())]);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    // What was sorted stands whether or not this succeeds.
+    if (paths.length > 0) await rm(folder, { recursive: true, force: true }).catch(() => undefined);
   }
 }
 

@@ -1,7 +1,7 @@
 /** A partner's book: all of it, in order, in bounded memory, whatever somebody wrote into the store. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { readdir } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -44,6 +44,12 @@ test("lines come out sorted, by files where memory isn't enough, and no file is 
     break;
   }
   assert.ok(!existsSync(folder));
+});
+
+test("few lines need no folder, nor that there could be one", async (t) => {
+  const folder = join(await temporaryFolder(t), "file", "pieces");
+  await writeFile(join(folder, ".."), "no folder");
+  assert.deepEqual(await all(sortedLines(each(["b", "a"]), folder)), ["a", "b"]);
 });
 
 const sha256 = "0".repeat(64);
