@@ -67,9 +67,13 @@ async function fetchNew(world: CliWorld, flags: FetchFlags): Promise<void> {
     ...(keys === undefined ? {} : { trust: readTrust(await textOfKeys(keys)) }),
     now: world.clock(),
     onProgress: (line) => world.progress(line),
+    onMet: (met) => {
+      world.progress("");
+      process.stderr.write(metText(met, into));
+    },
   });
   world.progress("");
-  tell(world, report, into);
+  tell(world, report);
 }
 
 async function credentialOf(flags: FetchFlags): Promise<{ readonly partner: string; readonly credential: Credential }> {
@@ -98,11 +102,10 @@ async function textOfKeys(keys: string): Promise<string> {
 }
 
 /** Says what was done. The exit code is 3 where a proof failed, else that of what stopped the work. */
-function tell(world: CliWorld, report: FetchReport, into: string): void {
-  const { failures, met } = report;
+function tell(world: CliWorld, report: FetchReport): void {
+  const { failures } = report;
   const codes = failures.map(({ error }) => exitCodeOf(error));
   if (codes.length > 0) process.exitCode = codes.includes(3) ? 3 : (codes[0] ?? 1);
-  if (met !== undefined) process.stderr.write(metText(met, into));
   if (world.json) {
     sayJson({ ...report, failures: failures.map(({ feed, error }) => ({ feed, ...errorMembers(error) })) });
     return;

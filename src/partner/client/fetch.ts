@@ -39,6 +39,8 @@ export interface FetchRequest {
   /** Milliseconds since 1970 UTC. */
   readonly now: number;
   readonly onProgress: (line: string) => void;
+  /** Told which keys of the issuer were met first, before they are remembered. */
+  readonly onMet?: (met: readonly string[]) => void;
 }
 
 export interface FetchReport {
@@ -69,9 +71,10 @@ export async function fetchPublications(request: FetchRequest): Promise<FetchRep
 }
 
 async function fetchAll(request: FetchRequest, parts: string): Promise<FetchReport> {
-  const { session, partner, into, trust, now, onProgress } = request;
+  const { session, partner, into, trust, now, onProgress, onMet } = request;
   const store = openDiskStore(into);
-  const taking = () => takeKeys({ session, store, partner, ...(trust === undefined ? {} : { trust }) });
+  const pinned = { ...(trust === undefined ? {} : { trust }), ...(onMet === undefined ? {} : { onMet }) };
+  const taking = () => takeKeys({ session, store, partner, ...pinned });
   const first = await taking();
   let current = first;
   const keys = async (again = false): Promise<IssuerKeys> => {

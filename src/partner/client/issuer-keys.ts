@@ -24,6 +24,8 @@ export interface KeyRequest {
   readonly partner: string;
   /** Keys that were pinned; without them those that are met first count, and are remembered. */
   readonly trust?: Trust;
+  /** Told which keys were met first before they are remembered: whoever is to compare them learns of them, whatever comes. */
+  readonly onMet?: (met: readonly string[]) => void;
 }
 
 /** What counts in the folder as of now. */
@@ -64,7 +66,10 @@ export async function takeKeys(request: KeyRequest): Promise<IssuerKeys> {
   if (last !== undefined && !standing.anchored) {
     throw unproven("No announcement of keys is signed by a key that you trust.");
   }
-  if (met !== undefined) await store.putOnce(rememberedKeys, new TextEncoder().encode(`${met.join("\n")}\n`));
+  if (met !== undefined) {
+    request.onMet?.(met);
+    await store.putOnce(rememberedKeys, new TextEncoder().encode(`${met.join("\n")}\n`));
+  }
   for (const [index, file] of files.entries()) {
     const key = `keys/${sequenceName(announcements.length + index + 1)}.jws`;
     await store.putOnce(key, file, { contentType: jwsMediaType });
@@ -85,11 +90,23 @@ async function trustOf(
 ): Promise<{ readonly trust: Trust; readonly met?: readonly string[] }> {
   if (trust !== undefined) return { trust };
   const remembered = await readBounded(store, rememberedKeys, maxRemembered);
-  if (remembered !== undefined) return { trust: readTrust(new TextDecoder().decode(remembered)) };
+  if (remembered !== undefined) return { trust: trustIn(new TextDecoder().decode(remembered), store) };
   if (last === undefined) return { trust: { keys: [], anchors: new Set() } };
   // Who signed last hangs the chain up; the live one signs what comes.
   const met = [...new Set([last.said.live, last.signedBy])];
   return { trust: { keys: [], anchors: new Set(met) }, met };
+}
+
+function trustIn(remembered: string, { url }: Store): Trust {
+  try {
+    return readTrust(remembered);
+  } catch (cause) {
+    throw new SpampotsError("bad-key", "The file of the issuer's keys that were met first holds none.", {
+      cause,
+      path: `${url}/${rememberedKeys}`,
+      hint: "Write the thumbprint into it that the operator tells you by phone, or delete it to meet the keys anew and compare them.",
+    });
+  }
 }
 
 function unproven(sentence: string): SpampotsError {

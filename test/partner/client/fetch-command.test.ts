@@ -88,6 +88,23 @@ test("killed anywhere and run again, it ends with the same folder", async (t) =>
   assert.deepEqual(await service.verify(), []);
 });
 
+test("who is to compare a key learns of it before it is remembered, however the run ends", async (t) => {
+  const service = await published(t);
+  const args = ownArgs(service);
+  const mistyped = await fetchCommand(service, [...args, "--feed", "spam-source"]);
+  assert.equal(mistyped.code, 2, mistyped.err);
+  assert.match(mistyped.err, /^NOT COMPARED YET: /);
+  assert.ok(mistyped.err.includes(await service.thumbprint()), mistyped.err);
+  const remembered = join(service.into, "issuer-keys.txt");
+  assert.equal((await readFile(remembered, "utf8")).trim(), await service.thumbprint());
+  await writeFile(remembered, "");
+  const emptied = await fetchCommand(service, args);
+  assert.match(
+    emptied.err,
+    /^spampots: The file of the issuer's keys that were met first holds none\.\n {2}path: \S+issuer-keys\.txt$/m,
+  );
+});
+
 test("exit codes: done 0, nothing new 0, a proof failed 3, not there 4, a wrong call 2", async (t) => {
   const service = await published(t);
   const args = ownArgs(service);
