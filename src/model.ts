@@ -103,7 +103,10 @@ export interface Connection {
 export interface ProxyRequest {
   readonly type: RequestType;
   readonly method?: string;
+  /** In lower case. */
   readonly host?: string;
+  /** As it was written, where that is otherwise: what it says in base64 is lost in lower case. */
+  readonly hostAsWritten?: string;
   readonly ip?: string;
   readonly port?: number;
   readonly result?: RequestResult;

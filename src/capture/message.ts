@@ -9,7 +9,7 @@
 import { hash } from "node:crypto";
 import type { MessageFacts } from "../model.ts";
 import { type BodyFacts, type BodyTools, factsWithoutStructure, readBody } from "./body-facts.ts";
-import { type HeaderSection, readHeader, startsWithField } from "./header.ts";
+import { type HeaderSection, maxHeaderBytes, readHeader, startsWithField } from "./header.ts";
 import { type CleanHeader, searchHeader } from "./header-search.ts";
 import { openLanguages } from "./language.ts";
 import { partOf } from "./mime.ts";
@@ -54,8 +54,10 @@ export async function createMessageParser(options: MessageParserOptions): Promis
 interface Copy {
   /** `probe` is the body's. */
   readonly facts: Omit<MessageFacts, "messageBytes" | "messageSha256">;
-  /** A header section of one of them. */
+  /** A header section of one of them, of as many characters as there is {@link room}. */
   header?: CleanHeader;
+  /** Characters that were weighed. */
+  readonly room: number;
 }
 
 /** Longer header sections aren't kept to compare others with. */
@@ -97,16 +99,17 @@ class RememberingParser implements MessageParser {
     }
     const body = this.#body(key, bytes, section);
     const { encoding: _encoding, shortText: _shortText, ...kept } = body;
-    const copy: Copy = { facts: { ...kept, ...readHeading(fields.subject ?? "", body, this.#tools) } };
+    const room = Math.min(text.length, longestHeader);
+    const copy: Copy = { facts: { ...kept, ...readHeading(fields.subject ?? "", body, this.#tools) }, room };
     // Its lists are the body's own, but stay when that is forgotten. Decoded subjects are cut.
-    this.#copies.set(copyKey, copy, copyKey.length * 2 + Math.min(text.length, longestHeader) + weightOf(body));
+    this.#copies.set(copyKey, copy, copyKey.length * 2 + room + weightOf(body));
     return copy;
   }
 
   #namesSensor(header: string, copy: Copy): boolean {
     const clean = searchHeader(header, copy.header, this.#tools.hits);
     if (clean === undefined) return true;
-    if (header.length <= longestHeader) copy.header ??= clean;
+    if (header.length <= copy.room) copy.header ??= clean;
     return false;
   }
 
@@ -123,11 +126,22 @@ class RememberingParser implements MessageParser {
   }
 }
 
-/** The header section of a message; empty where it has none. A line that mail archives put before it is no part of it. */
+/**
+ * The header section of a message; empty where it has none. A line that mail archives put before it is searched with it,
+ * and is no field.
+ */
 function readMessageHeader(bytes: Buffer): HeaderSection {
-  const envelope = bytes.toString("latin1", 0, 5) === "From " ? bytes.indexOf(10) + 1 : 0;
-  if (startsWithField(bytes, envelope)) return readHeader(bytes, envelope);
-  return { fields: {}, text: "", bodyStart: 0, overlong: false };
+  const envelope = envelopeLength(bytes);
+  if (!startsWithField(bytes, envelope)) return { fields: {}, text: "", bodyStart: 0, overlong: false };
+  const section = readHeader(bytes, envelope);
+  return envelope === 0 ? section : { ...section, text: bytes.toString("latin1", 0, envelope) + section.text };
+}
+
+/** Bytes of a first line as mail archives write it; `From :` is a field (RFC 5322 section 4.5). */
+function envelopeLength(bytes: Buffer): number {
+  if (!/^From (?![ \t]*:)/.test(bytes.toString("latin1", 0, 256))) return 0;
+  const end = bytes.indexOf(10) + 1;
+  return end > maxHeaderBytes ? 0 : end;
 }
 
 /** All that {@link readBody} reads: the body's bytes, by their digest, and the fields that say how to read them. */

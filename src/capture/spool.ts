@@ -258,10 +258,14 @@ function proxyRequestOf(members: Members): ProxyRequest {
   if (method !== undefined && method !== "") request.method = method;
   const ip = addressOf(asked, "request.");
   if (ip !== undefined) request.ip = ip;
-  const host = textOf(asked, "request.", "host", spoolBounds.host)?.toLowerCase();
+  const written = textOf(asked, "request.", "host", spoolBounds.host);
+  const host = written?.toLowerCase();
   const literal = host === undefined ? undefined : normaliseAddress(host);
   if (literal !== undefined) request.ip ??= literal;
-  else if (host !== undefined && host !== "") request.host = host;
+  else if (written !== undefined && host !== undefined && host !== "") {
+    request.host = host;
+    if (written !== host) request.hostAsWritten = written;
+  }
   const port = portOf(asked, "request.");
   if (port !== undefined) request.port = port;
   const result = oneOf(asked, "request.", "result", requestResults);

@@ -4,6 +4,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { createMessageParser } from "../../src/capture/message.ts";
 import { Recent } from "../../src/capture/recent.ts";
 
@@ -145,6 +147,8 @@ test("remembered or not, facts are the same", async () => {
 /** Where a message could name a sensor, each with the name in a form that only decoding shows. */
 const hidden: Readonly<Record<string, readonly string[]>> = {
   header: ["X-Relay: 198.51.100.7", "", "x"],
+  "line that mail archives put first": ["From 198.51.100.7:1080 socks5", "Subject: x", "", "x"],
+  "field that looks like such a line": ["From : 198.51.100.7 <a@b.c>", "Subject: x", "", "x"],
   "encoded word": ["Subject: =?utf-8?b?MTk4LjUxLjEwMC43?=", "", "x"],
   "encoded word of another header": ["From: =?utf-8?q?198=2E51=2E100=2E7?= <a@b.c>", "", "x"],
   text: ["Subject: x", "", "relay 198.51.100.7 works"],
@@ -189,6 +193,27 @@ test("a sensor is found wherever a message names it", async () => {
   }
   assert.equal((await finder.facts(message("Subject: x", "", "198.51.100.70 is near, 198.51.100 too"))).probe, true);
   assert.equal((await finder.facts(message("Subject: 198.51.100", "", "198.51.100.8"))).probe, false);
+});
+
+test("of the header sections of a probe and its clean copy none is kept that wasn't weighed", async () => {
+  const finder = await createMessageParser({ hits: (text) => text.includes("198.51.100.7"), cacheEntries: 100_000 });
+  const pairs = 4_000;
+  const used = () => {
+    assert.ok(globalThis.gc !== undefined);
+    globalThis.gc();
+    return process.memoryUsage().heapUsed;
+  };
+  setFlagsFromString("--expose-gc");
+  globalThis.gc ??= runInNewContext("gc");
+  const before = used();
+  const padding = Array.from({ length: 15 }, () => `X-Pad: ${"y".repeat(1000)}`);
+  for (let pair = 0; pair < pairs; pair += 1) {
+    await finder.facts(message("X: 198.51.100.7", "Subject: s", "", `body ${pair}`));
+    await finder.facts(message(...padding, "Subject: s", "", `body ${pair}`));
+  }
+  const kept = used() - before;
+  assert.ok(kept < 30e6, `${kept} bytes are kept`);
+  assert.equal(finder.parsed, pairs);
 });
 
 test("what is remembered is bounded in number and weight, and what is used stays", () => {

@@ -136,9 +136,10 @@ export function rememberingHits(hits: (text: string) => boolean): (text: string)
 /** Whether something of a connection and envelope names a sensor. */
 function envelopeHits({ text, plain: bytes }: SpoolRecordLine, record: MessageRecord, context: BlockContext): boolean {
   const { hits, shortHits } = context;
-  // The texts stand in a plain line as they are, each in quotes: they can't hold what it doesn't. Addresses change their form.
+  // The texts stand in a plain line as they are, each in quotes: they can't hold what it doesn't. Addresses and hosts change their form.
   const isQuick = bytes !== undefined && text.length <= longestQuick && record.message === undefined && !isCut(record);
-  if (isQuick && !hits(text, bytes) && !shortHits(record.request?.ip ?? "")) return false;
+  const { ip = "", host = "" } = record.request ?? {};
+  if (isQuick && !hits(text, bytes) && !shortHits(ip) && !shortHits(host)) return false;
   return hits(envelopeText(record));
 }
 
@@ -153,5 +154,6 @@ function isCut({ helo = "", mailFrom = "", request, rcptTo }: MessageRecord): bo
 }
 
 function envelopeText({ helo, mailFrom, rcptTo, request }: MessageRecord): string {
-  return `${helo ?? ""}\n${mailFrom ?? ""}\n${request?.host ?? ""}\n${request?.ip ?? ""}\n${rcptTo.join("\n")}`;
+  const { host, hostAsWritten, ip } = request ?? {};
+  return [helo, mailFrom, host, hostAsWritten, ip, ...rcptTo].join("\n");
 }

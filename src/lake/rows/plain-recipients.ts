@@ -226,13 +226,17 @@ export class PlainRecipients {
     return {
       name: domain,
       economy,
-      nameBytes: Buffer.from(`${domain}\t`),
-      listBytes: Buffer.from(list),
-      textBytes: Buffer.from(`${domain}:`),
-      economyBytes: Buffer.from(`${economy ?? unknownEconomy}:`),
+      nameBytes: encoded(`${domain}\t`),
+      listBytes: encoded(list),
+      textBytes: encoded(`${domain}:`),
+      economyBytes: encoded(`${economy ?? unknownEconomy}:`),
       hit: this.#hits(domain),
     };
   }
 }
+
+const encoder = new TextEncoder();
+/** In memory of its own: a small Buffer is a slice of 64 kB, which it would keep. */
+const encoded = (text: string): Uint8Array => new Uint8Array(encoder.encode(text));
 
 const nothing = Buffer.alloc(0);

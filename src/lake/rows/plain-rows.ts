@@ -150,7 +150,7 @@ export class PlainRows {
     const { requestStart, requestEnd } = this.#line;
     const { hits } = this.#patterns;
     if (this.#requests.find(this.#view, requestStart, requestEnd) !== 0) return;
-    if (hits(request.host ?? "") || hits(request.ip ?? "")) return;
+    if ([request.host, request.hostAsWritten, request.ip].some((text) => text !== undefined && hits(text))) return;
     const network = request.ip === undefined ? undefined : this.#attributes.network(request.ip, at);
     const cells = cellsOf((to) => requestCells(to, request, network));
     this.#requests.set(this.#view, requestStart, requestEnd, cells, { note: this.#noteOf(network?.economy) });
@@ -338,8 +338,10 @@ export class PlainRows {
     if (known !== 0) return known;
     if (heloEnd - heloStart > spoolBounds.helo) return -1;
     const text = Buffer.from(bytes.buffer, bytes.byteOffset + heloStart, heloEnd - heloStart).toString("latin1");
-    if (this.#patterns.hits(text)) return -1;
-    const cell = cellsOf((to) => to.text(text.toLowerCase()));
+    const stored = text.toLowerCase();
+    // In lower case, as it may leave, base64 says something else.
+    if (this.#patterns.hits(text) || this.#patterns.hits(stored)) return -1;
+    const cell = cellsOf((to) => to.text(stored));
     this.#helos.set(this.#view, heloStart, heloEnd, cell);
     return this.#helos.find(this.#view, heloStart, heloEnd) || -1;
   }

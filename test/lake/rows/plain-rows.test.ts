@@ -1,6 +1,8 @@
 /** Rows of plain lines: byte for byte those of the long way, whatever the line holds and whatever came before it. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { createMessageParser, type MessageParser } from "../../../src/capture/message.ts";
 import { sensorPatterns } from "../../../src/capture/probe.ts";
@@ -12,7 +14,9 @@ import type { BlockResult } from "../../../src/lake/rows/block-rows.ts";
 import { BodyRows } from "../../../src/lake/rows/body-cells.ts";
 import { PlainRows } from "../../../src/lake/rows/plain-rows.ts";
 
-const patterns = sensorPatterns([{ id: "s1", addresses: [{ address: "192.0.2.7" }], names: ["trap.example", "x.jp"] }]);
+const patterns = sensorPatterns([
+  { id: "s1", addresses: [{ address: "192.0.2.7" }], names: ["trap.example", "x.jp", "whoshy"] },
+]);
 
 const day = Date.UTC(2026, 10, 10);
 
@@ -282,6 +286,50 @@ test("a message that names a sensor is a probe, once its line's pieces are known
     const { counts } = await rowsOf([...clean, plainLine(at, ["a@example.com"]).replace(/}$/, member)]);
     assert.deepEqual([counts.captures, counts.probes], [3, 1], probe.slice(0, 60));
   }
+});
+
+test("a sensor in the greeting or the requested host is found as it was written and as it is stored, either way", async () => {
+  const at = "2026-11-10T10:00:00.000Z";
+  const plain = plainLine(at, ["a@example.com"]);
+  const request = /"request":\{[^}]*\},/;
+  const withHost = (host: string) =>
+    plain
+      .replace(request, "")
+      .replace('"envelope":', `"request":{"type":"connect-25","host":"${host}","port":25},"envelope":`);
+  const withHelo = (helo: string) => plain.replace(/"helo":"[^"]*"/, `"helo":"${helo}"`);
+  // The address as base64 has capitals; the name whoshy has none, so that only the stored form of these is it.
+  for (const text of [`${base64("192.0.2.7")}.example`, base64("whoshy").toUpperCase(), "TRAP.example"]) {
+    for (const line of [withHost(text), withHelo(text)]) {
+      const clean = line.replace(text, "clean.example");
+      assert.notEqual(line, clean);
+      const messages = [clean, line].map((each) =>
+        each.replace(/}$/, `,"message":"${base64("Subject: x\r\n\r\nx")}"}`),
+      );
+      for (const lines of [
+        [clean, clean, line],
+        [...messages.slice(0, 1), ...messages],
+      ]) {
+        for (const way of [lines, longWay(lines)]) {
+          const { counts } = await rowsOf(way);
+          assert.deepEqual([counts.captures, counts.probes], [3, 1], `${way.at(-1)}`);
+        }
+      }
+    }
+  }
+});
+
+test("what is kept of a domain is no more than its own bytes", async () => {
+  const at = "2026-11-10T10:00:00.000Z";
+  const before = process.memoryUsage().arrayBuffers;
+  for (let number = 0; number < 2_000; number += 1) {
+    await rowsOf([plainLine(at, ["a@example.com"]), plainLine(at, [`a@firm${number}.com.tw`])]);
+    // What else is written meanwhile.
+    for (let other = 0; other < 3; other += 1) Buffer.from("x".repeat(20_000));
+  }
+  setFlagsFromString("--expose-gc");
+  runInNewContext("gc")();
+  const kept = process.memoryUsage().arrayBuffers - before;
+  assert.ok(kept < 20e6, `${kept} bytes are kept`);
 });
 
 test("lists of many recipients and of many domains are counted alike", async () => {
