@@ -185,11 +185,7 @@ export class Collection {
     try {
       return await this.#writer.ask(work, "stored" in work ? [work.stored.buffer] : []);
     } catch (cause) {
-      throw new SpampotsError("disk-failed", "The index of published objects can't be written.", {
-        cause,
-        path: this.#path,
-        hint: "Look at the disk that holds it. It can be deleted at any time: it is made again.",
-      });
+      throw indexFailed("The index of published objects can't be written.", this.#path, cause);
     }
   }
 }
@@ -199,10 +195,18 @@ function openReader(path: string): CollectionReader {
   try {
     return new CollectionReader(path);
   } catch (error) {
-    if (!isDamaged(error)) throw error;
+    if (!isDamaged(error)) throw indexFailed("The index of published objects can't be opened.", path, error);
     discardIndex(path);
     return new CollectionReader(path);
   }
+}
+
+function indexFailed(message: string, path: string, cause: unknown): SpampotsError {
+  return new SpampotsError("disk-failed", message, {
+    cause,
+    path,
+    hint: "Look at the disk that holds it. It can be deleted at any time: it is made again.",
+  });
 }
 
 function notReady(what: string, seconds: number, cause?: unknown): SpampotsError {

@@ -1,5 +1,6 @@
 /** Collections that follow their logs: what is read of the store, who waits for what, and what a fault leaves. */
 import assert from "node:assert/strict";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { Collections, type HeldPublication } from "../../../src/delivery/collection/collections.ts";
@@ -41,7 +42,7 @@ async function followed(t: TestContext, patienceMs = 10_000) {
   t.after(() => collections.close());
   const collection = collections.of("twcert", "spam-sources");
   const count = () => collection.ask((reader) => reader.records({ after: -1, versions: "all" }, 100).length);
-  return { held, source, opened, control, collections, collection, count };
+  return { held, source, opened, control, folder, collections, collection, count };
 }
 
 test("a part is read once, however many wait for it, and not again", async (t) => {
@@ -109,4 +110,24 @@ test("more collections than may be open at once answer all the same", async (t) 
       );
     }
   }
+});
+
+test("an index folder that can't be used is told as the disk's fault, with the next step", async (t) => {
+  const { held, source, folder } = await followed(t);
+  const file = join(folder, "a-file");
+  await writeFile(file, "");
+  const collections = new Collections(file);
+  t.after(() => collections.close());
+  const collection = collections.of("twcert", "spam-sources");
+  await assert.rejects(collection.follow(held, source), (error) => isError(error, "disk-failed"));
+  assert.throws(
+    () => collection.ask(() => 0),
+    (error) => isError(error, "disk-failed"),
+  );
+  // A folder where the database should be.
+  await mkdir(join(folder, "other/twcert/spam-sources.sqlite"), { recursive: true });
+  const other = new Collections(join(folder, "other"));
+  t.after(() => other.close());
+  const misplaced = other.of("twcert", "spam-sources");
+  await assert.rejects(misplaced.follow(held, source), (error) => isError(error, "disk-failed"));
 });
