@@ -30,12 +30,36 @@ export function temporaryPath(root: string): string {
  * @returns the number of files (or folders so named) removed
  */
 export async function sweepTemporary(root: string, before = Number.NEGATIVE_INFINITY): Promise<number> {
-  const folder = temporaryFolder(root);
+  return sweepNamed(temporaryFolder(root), before, (name) => name);
+}
+
+/** A fresh path beside `path`, to be renamed to it or linked once it is whole; the folder is one that isn't ours alone. */
+export function halfPath(path: string): string {
+  return `${path}.${ownMark()}-${randomBytes(8).toString("hex")}.part`;
+}
+
+/**
+ * Removes from a folder what {@link halfPath} named for processes of this host that are gone, and nothing else. A folder
+ * that can't be written is left alone.
+ */
+export async function sweepHalves(folder: string): Promise<void> {
+  const named = /\.([0-9a-f]+-\d+-[0-9a-f]+-[0-9a-f]{16})\.part$/;
+  await sweepNamed(folder, Number.NEGATIVE_INFINITY, (name) => named.exec(name)?.[1]);
+}
+
+/** @param markOf the part of a name that says who made it; what has none is left alone. */
+async function sweepNamed(
+  folder: string,
+  before: number,
+  markOf: (name: string) => string | undefined,
+): Promise<number> {
   const names = await readdir(folder).catch(() => []);
   let removed = 0;
   for (const name of names) {
+    const mark = markOf(name);
+    if (mark === undefined) continue;
     const path = join(folder, name);
-    const maker = makerOf(name);
+    const maker = makerOf(mark);
     if (maker === "lives" || (maker === "unknown" && !(await isOlder(path, before)))) continue;
     // Some are folders: an engine's. What another process swept first, or we may not remove, is no reason to stop.
     removed += await rm(path, { recursive: true, force: true }).then(

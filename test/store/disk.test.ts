@@ -11,7 +11,7 @@ import { isError } from "../../src/errors.ts";
 import { openDiskStore } from "../../src/store/disk.ts";
 import { diskError, fileError } from "../../src/store/disk-error.ts";
 import type { Store } from "../../src/store/store.ts";
-import { sweepTemporary, temporaryPath } from "../../src/store/temporary.ts";
+import { halfPath, sweepHalves, sweepTemporary, temporaryPath } from "../../src/store/temporary.ts";
 import { storeContract } from "./contract.ts";
 import { bytesOf, collect } from "./model.ts";
 
@@ -271,5 +271,26 @@ describe("temporary files", () => {
     assert.equal(await sweepTemporary(path, 1_000_001), 1);
     assert.equal(await sweepTemporary(path, 1_000_001), 0);
     assert.equal(await sweepTemporary(join(path, "nowhere")), 0);
+  });
+
+  it("beside their names, of a killed process, are swept, and no living one's nor anything else", async () => {
+    const path = root();
+    await mkdir(path);
+    const script = `import { halfPath } from ${JSON.stringify(import.meta.resolve("../../src/store/temporary.ts"))};
+      import { mkdirSync, writeFileSync } from "node:fs";
+      writeFileSync(halfPath(process.argv[1] + "/kit.zip"), "half");
+      mkdirSync(halfPath(process.argv[1] + "/kit") + "/s3", { recursive: true });
+      process.kill(process.pid, "SIGKILL");`;
+    await new Promise<void>((done) =>
+      execFile(process.execPath, ["--input-type=module", "-e", script, path], () => done()),
+    );
+    assert.equal((await readdir(path)).length, 2);
+    await writeFile(halfPath(join(path, "kit.zip")), "ours");
+    await writeFile(join(path, "somebody's.part"), "");
+    await sweepHalves(path);
+    const left = (await readdir(path)).sort();
+    assert.equal(left.length, 2);
+    assert.match(left[0] ?? "", /^kit\.zip\..*\.part$/);
+    await sweepHalves(join(path, "nowhere"));
   });
 });

@@ -12,6 +12,7 @@ import { listKeys } from "../../publication/keys.ts";
 import { isLoopback, type Settings, serviceUrl } from "../../settings.ts";
 import { systemCode } from "../../store/disk-error.ts";
 import { bucketOf } from "../../store/s3-url.ts";
+import { halfPath, sweepHalves } from "../../store/temporary.ts";
 import type { Run } from "../run.ts";
 import { say, sayJson, size } from "../say.ts";
 import type { CliWorld } from "../world.ts";
@@ -120,7 +121,7 @@ async function writeFolder(kit: Kit, folder: string): Promise<string> {
     throw systemCode(error) === "ENOTDIR" ? taken(folder) : error;
   });
   if (there.length > 0) throw taken(folder);
-  const making = `${folder}.${process.pid}.part`;
+  const making = await newHalf(folder);
   try {
     for (const [path, text] of kit) {
       await mkdir(dirname(join(making, path)), { recursive: true });
@@ -137,7 +138,7 @@ async function writeFolder(kit: Kit, folder: string): Promise<string> {
 /** Writes a new file, whole or not at all. @throws SpampotsError `already-exists` where something is there */
 async function writeZip(kit: Kit, folder: string, path: string): Promise<string> {
   const { zipOf } = await import("../../partner/kit/zip.ts");
-  const making = `${path}.${process.pid}.part`;
+  const making = await newHalf(path);
   try {
     await writeFile(making, zipOf(kit, folder), { flush: true });
     // Unlike a rename, a link doesn't take the place of what is there.
@@ -148,6 +149,12 @@ async function writeZip(kit: Kit, folder: string, path: string): Promise<string>
     await rm(making, { force: true });
   }
   return path;
+}
+
+/** Where a kit is made until it is whole. What a killed command left there goes first. */
+async function newHalf(path: string): Promise<string> {
+  await sweepHalves(dirname(path));
+  return halfPath(path);
 }
 
 const taken = (path: string) =>

@@ -267,6 +267,23 @@ test("the command writes a folder and a ZIP file with the same files, and never 
   assert.equal(nobody.code, 2);
 });
 
+test("what a killed command left half-made is removed by the next one into that place", async (t) => {
+  const site = await openSite(t);
+  const place = join(site.root, "kits");
+  await mkdir(place);
+  const killed = `import { halfPath } from ${JSON.stringify(join(projectRoot, "src/store/temporary.ts"))};
+    import { mkdirSync, writeFileSync } from "node:fs";
+    mkdirSync(halfPath(process.argv[1]) + "/s3", { recursive: true });
+    writeFileSync(halfPath(process.argv[1] + ".zip"), "half");
+    process.kill(process.pid, "SIGKILL");`;
+  const args = ["--input-type=module", "-e", killed, join(place, "kit")];
+  await assert.rejects(promisify(execFile)(process.execPath, args), { signal: "SIGKILL" });
+  assert.equal((await readdir(place)).length, 2);
+  const made = await site.run(["partner", "kit", "twcert", "--into", join(place, "another")]);
+  assert.equal(made.code, 0, made.stderr);
+  assert.deepEqual(await readdir(place), ["another"]);
+});
+
 test("the command warns of what makes a kit useless, and takes the bucket from the store", async (t) => {
   const site = await openSite(t, { SPAMPOTS_URL: "http://127.0.0.1:8080", SPAMPOTS_STORE: "s3://pots/site" });
   const into = join(site.root, "kit");
