@@ -41,6 +41,8 @@ export interface SimulateOptions {
   /** Archives of real messages that captures hold instead of simulated ones: files, folders, as `mailbox.ts` reads them. */
   readonly messages?: readonly string[];
   readonly compression: SpoolCompression;
+  /** Where a file is made until it is whole: beside its path; with `.part` at its end where absent. */
+  readonly halfPath?: (path: string) => string;
   /** Called after each file. */
   readonly onProgress?: (progress: SimulationProgress) => void;
 }
@@ -118,8 +120,12 @@ function* sensorDays(
 }
 
 /** Writes one file beside its name and renames it, so that a watched folder never shows a part of one. */
-async function writeRenamed(path: string, chunks: Iterable<Buffer>, compression: SpoolCompression): Promise<void> {
-  const part = `${path}.part`;
+async function writeRenamed(
+  path: string,
+  part: string,
+  chunks: Iterable<Buffer>,
+  compression: SpoolCompression,
+): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true });
     await pipeline(
@@ -138,8 +144,10 @@ async function writeRenamed(path: string, chunks: Iterable<Buffer>, compression:
   }
 }
 
+type HalfPath = NonNullable<SimulateOptions["halfPath"]>;
+
 /** Writes `sensors.yaml`, in place of a simulated one only. */
-async function writeSensors(out: string, sensors: readonly SimulatedSensor[]): Promise<void> {
+async function writeSensors(out: string, halfPath: HalfPath, sensors: readonly SimulatedSensor[]): Promise<void> {
   const path = join(out, "sensors.yaml");
   const there = await readFile(path, "utf8").catch(() => undefined);
   if (there !== undefined && !there.startsWith(simulatedMark)) {
@@ -148,7 +156,7 @@ async function writeSensors(out: string, sensors: readonly SimulatedSensor[]): P
       hint: "Name another folder with --out.",
     });
   }
-  await writeRenamed(path, [Buffer.from(sensorsYaml(sensors))], "none");
+  await writeRenamed(path, halfPath(path), [Buffer.from(sensorsYaml(sensors))], "none");
 }
 
 /** Nothing where no archive is named. */
@@ -187,10 +195,10 @@ function* asBytes(world: World, sensorDay: SensorDay, counts: LineCounts, writte
  */
 export async function simulate(options: SimulateOptions): Promise<SimulationCounts> {
   checkOptions(options);
-  const { out, compression, onProgress } = options;
+  const { out, compression, halfPath = (path) => `${path}.part`, onProgress } = options;
   const real = await readReal(options.messages ?? []);
   const sensors = simulatedSensors(options.sensors ?? 10);
-  await writeSensors(out, sensors);
+  await writeSensors(out, halfPath, sensors);
   const world = makeWorld(options.seed);
   const counts = noLines();
   const written: Written = { lines: 0, bytes: 0 };
@@ -198,7 +206,7 @@ export async function simulate(options: SimulateOptions): Promise<SimulationCoun
   for (const sensorDay of sensorDays(options, sensors, real)) {
     const date = new Date(sensorDay.day * dayMs).toISOString().slice(0, 10);
     const path = join(out, `${sensorDay.sensor.id}-${date}.ndjson${suffixes[compression]}`);
-    await writeRenamed(path, asBytes(world, sensorDay, counts, written), compression);
+    await writeRenamed(path, halfPath(path), asBytes(world, sensorDay, counts, written), compression);
     files += 1;
     const { messages, requests } = counts;
     onProgress?.({ files, ofFiles: options.days * sensors.length, messages, requests });

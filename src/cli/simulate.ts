@@ -5,6 +5,7 @@ import { type SpoolCompression, simulate } from "../capture/simulate.ts";
 import { type BodyMode, bodyModes } from "../capture/simulate-mailer.ts";
 import { SpampotsError } from "../errors.ts";
 import { dayMs } from "../model.ts";
+import { halfPath, sweepHalves } from "../store/temporary.ts";
 import type { Run } from "./run.ts";
 import { count, say, sayJson, size } from "./say.ts";
 import type { CliWorld } from "./world.ts";
@@ -65,7 +66,10 @@ async function simulateSpool(world: CliWorld, flags: SimulateFlags): Promise<voi
   const days = whole("days", flags.days);
   const out = resolve(flags.out ?? world.settings.spool);
   const bodies: BodyMode = chosen("bodies", bodyModes, flags.bodies);
+  // What a killed simulation left half-made: this one may not come to the same names.
+  await sweepHalves(out);
   const made = await simulate({
+    halfPath,
     days,
     messagesPerDay: whole("messages-per-day", flags.messagesPerDay),
     seed: whole("seed", flags.seed),

@@ -3,11 +3,13 @@
  * attribute as stated, in lines that ingest reads and messages that decode to the campaigns' texts.
  */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { promisify } from "node:util";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import fc from "fast-check";
 import PostalMime from "postal-mime";
@@ -26,6 +28,7 @@ import { makeWorld } from "../../src/capture/simulate-world.ts";
 import { parseHeader, parseLine } from "../../src/capture/spool.ts";
 import { isError } from "../../src/errors.ts";
 import { dayMs, type MessageRecord, type RequestRecord, type SpoolRecord } from "../../src/model.ts";
+import { halfPath } from "../../src/store/temporary.ts";
 
 const seed = 7;
 const firstDay = Date.UTC(2026, 10, 2);
@@ -466,4 +469,17 @@ test("options that can't be are refused, all at once, before anything is written
     return true;
   });
   assert.equal(existsSync(out), false);
+});
+
+test("what a killed simulation left half-made goes with the next one, whatever that makes", async (t) => {
+  const root = mkdtempSync(join(tmpdir(), "spampots-simulate-"));
+  t.after(() => rmSync(root, { recursive: true }));
+  const living = halfPath(join(root, "sp01-2026-10-01.ndjson.gz"));
+  // As a process of this machine that isn't there any more named it.
+  const gone = living.replace(/-\d+-([0-9a-f]+-[0-9a-f]+\.part)$/, "-99999999-$1");
+  for (const path of [gone, living]) writeFileSync(path, "half");
+  const flags = ["--days", "1", "--messages-per-day", "1", "--sensors", "1", "--out", root];
+  const program = join(import.meta.dirname, "../../src/cli.ts");
+  await promisify(execFile)(process.execPath, [program, "simulate", ...flags], { env: { SPAMPOTS_DATA: root } });
+  assert.deepEqual([existsSync(gone), existsSync(living)], [false, true]);
 });
