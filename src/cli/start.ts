@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { collectDefaultMetrics, type Registry } from "prom-client";
 import { isDoneWithin } from "../delivery/within.ts";
-import { codeOf, SpampotsError } from "../errors.ts";
+import { codeOf, errorTable, SpampotsError } from "../errors.ts";
 import type { PublishOutcome } from "../publication/publish.ts";
 import { openRunner } from "./open-runner.ts";
 import type { Run } from "./run.ts";
@@ -28,22 +28,32 @@ export function startCommand(program: Command, run: Run): void {
 
 async function runOnce(world: CliWorld): Promise<void> {
   const { runner, deliveries, delivered, signals } = await openRunner(world);
-  const tick = await runner.tick().finally(() => signals.idle());
-  const { outcome } = tick;
-  await deliveries.idle();
-  await signals.look(tick);
-  await runner.close();
-  await signals.close();
+  const closed = () => runner.close().then(() => signals.close());
+  const outcome = await tickOnce().finally(() => endsSoon(world, closed()));
   const { published } = outcome;
+  const { made, failed } = delivered;
   const left = outcome.elsewhere.length + delivered.left;
-  if (world.json) sayJson({ published: published.length, delivered: delivered.made, failed: delivered.failed, left });
+  if (world.json) sayJson({ published: published.length, delivered: made, failed, left });
   else {
-    say(
-      `${count(published.length)} publications, ${count(delivered.made)} deliveries made, ${count(delivered.failed)} failed.`,
-    );
+    say(`${count(published.length)} publications, ${count(made)} deliveries made, ${count(failed)} failed.`);
+    if (failed > 0) say("The log names what failed; the next run tries again, `spampots deliver --retry` at once.");
     if (left > 0) say(`${count(left)} left to another runner; what one that was killed held is free within a minute.`);
   }
+  if (failed > 0) process.exitCode = errorTable["some-failed"].exit;
   checkOutcome(outcome);
+
+  async function tickOnce(): Promise<PublishOutcome> {
+    try {
+      const tick = await runner.tick().finally(() => signals.idle());
+      await deliveries.idle();
+      await signals.look(tick);
+      return tick.outcome;
+    } catch (error) {
+      // What was begun before may still arrive, but nobody waits for a destination that hangs to be told of the error.
+      await isDoneWithin(endingMs, deliveries.idle());
+      throw error;
+    }
+  }
 }
 
 /**
@@ -73,14 +83,18 @@ async function runOn(world: CliWorld, serving = false): Promise<void> {
   metrics?.close();
   metrics?.closeAllConnections();
   const closed = runner.close().then(() => signals.close());
-  const ended = Promise.all([closed, served?.close()]);
-  if (await isDoneWithin(endingMs, ended)) return;
-  world.interrupt();
-  if (await isDoneWithin(breakingMs, ended)) return;
+  if (await endsSoon(world, Promise.all([closed, served?.close()]))) return;
   // A store that hangs. Nothing is lost by it: the next runner does what is due then.
   world.log.warn("ended in the middle of work; what was begun is done again");
   await isDoneWithin(releasingMs, leases.close());
   process.exit(0);
+}
+
+/** True where all has ended; what doesn't by itself is broken off, and isn't waited for if that doesn't help. */
+async function endsSoon(world: CliWorld, ended: Promise<unknown>): Promise<boolean> {
+  if (await isDoneWithin(endingMs, ended)) return true;
+  world.interrupt();
+  return isDoneWithin(breakingMs, ended);
 }
 
 /** A runner whose address is taken (by another one on this machine, for instance) does its work all the same. */

@@ -3,13 +3,14 @@
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readHealth } from "../../src/delivery/watch/health.ts";
 import { newTokenKey } from "../../src/partner/auth/token-keys.ts";
+import { freePort } from "../free-port.ts";
 import { capturesOf, type OperatorWorld, openOperatorWorld, partnersYaml } from "../publication/operator-world.ts";
 import { until } from "../until.ts";
 import { siteFolder } from "./site-folder.ts";
@@ -150,6 +151,53 @@ test("run --once ends with 0 when all is done, 2 for the configuration, 1 where 
   assert.equal(JSON.parse(done.stdout).published, 4);
   const again = await once();
   assert.deepEqual([again.code, JSON.parse(again.stdout).published], [0, 0]);
+});
+
+test("run --once ends with 1 where a delivery failed, whatever was published", async (t) => {
+  const world = await openOperatorWorld(t);
+  await captured(world);
+  const closed = `http://127.0.0.1:${await freePort()}/in`;
+  const feed = "spam-sources, every: day, formats: [csv, stix]";
+  const pushed = partnersYaml.replace(feed, `${feed}, deliveries: [{ kind: webhook, url: "${closed}" }]`);
+  const folder = await siteFolder(t, world, pushed, { SPAMPOTS_PUSH_LOOPBACK: "true" });
+  const failed = await folder.run([...clock, "run", "--once"]);
+  assert.equal(failed.code, 1, failed.stderr);
+  assert.deepEqual(JSON.parse(failed.stdout), { published: 4, delivered: 0, failed: 1, left: 0 });
+  const again = await folder.run([...clock.slice(1), "run", "--once"]);
+  assert.equal(again.code, 1, again.stderr);
+  assert.match(again.stdout, /0 publications, 0 deliveries made, 1 failed/);
+  assert.match(again.stdout, /spampots deliver/);
+});
+
+test("run --once whose tick fails ends soon, whatever a destination does", async (t) => {
+  const world = await openOperatorWorld(t);
+  await captured(world);
+  const sockets: Socket[] = [];
+  const silent = createServer((socket) => {
+    sockets.push(socket);
+    socket.on("error", () => undefined);
+  });
+  await once(silent.listen(0, "127.0.0.1"), "listening");
+  t.after(() => {
+    silent.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  const address = silent.address();
+  assert.ok(typeof address === "object" && address !== null);
+  const folder = await siteFolder(t, world, partnersYaml, { SPAMPOTS_PUSH_LOOPBACK: "true" });
+  assert.equal((await folder.run([...clock, "run", "--once"])).code, 0);
+  const feed = "spam-sources, every: day, formats: [csv, stix]";
+  const url = `http://127.0.0.1:${address.port}/in`;
+  await folder.writePartners(partnersYaml.replace(feed, `${feed}, deliveries: [{ kind: webhook, url: "${url}" }]`));
+  const batches = join(world.root, "lake/batches");
+  await rm(batches, { recursive: true });
+  await writeFile(batches, "");
+  const began = performance.now();
+  const failed = await folder.run([...clock, "run", "--once"]);
+  assert.notEqual(failed.code, 0, failed.stdout);
+  assert.match(failed.stdout, /"error"/);
+  assert.equal(sockets.length, 1, "the destination was asked");
+  assert.ok(performance.now() - began < 12_000, `${performance.now() - began} ms`);
 });
 
 test("after a tick the store says how the site stands, for the operator's page", async (t) => {
