@@ -12,7 +12,7 @@ import { type Policy, policyOf } from "../feed/policy.ts";
 import { schemaVersion } from "../fields.ts";
 import type { Store } from "../store/store.ts";
 import { encodeExact, jsonSchema, recordOf } from "./exact-json.ts";
-import { type Publication, readManifest } from "./log.ts";
+import { type Publication, readThere } from "./log.ts";
 import { type Manifest, parseMicroseconds } from "./manifest.ts";
 import { putSliceRecord } from "./records.ts";
 import { rendererVersion } from "./renderer-version.ts";
@@ -34,7 +34,7 @@ export interface ReadLog {
 /**
  * Published periods that are due again, oldest first, without those that are due anyway (`already`). Puts nothing.
  *
- * @throws SpampotsError as {@link readManifest}.
+ * @throws SpampotsError as {@link readThere}.
  */
 export async function dueAgain(context: DueContext, already: readonly Due[], log: ReadLog): Promise<DueAgain[]> {
   const { partner, subscription, lake } = context;
@@ -72,7 +72,7 @@ async function newestOfPeriods(
   while (at !== undefined && found.size < periods.size) {
     const { manifest } = at;
     if (periods.has(manifest.period.id) && !found.has(manifest.period.id)) found.set(manifest.period.id, manifest);
-    at = manifest.sequence === 1 ? undefined : await readManifest(store, manifest.sequence - 1, keyOf);
+    at = manifest.sequence === 1 ? undefined : await readThere(store, manifest.sequence - 1, keyOf);
   }
   return found;
 }

@@ -12,7 +12,7 @@ import { dirname } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Store, StoreEntry } from "../store/store.ts";
-import { readManifest, tipSequence } from "./log.ts";
+import { readThere, tipSequence } from "./log.ts";
 import { type Artifact, artifactKey } from "./manifest.ts";
 import { putArtifact } from "./put-artifacts.ts";
 import type { KeyFinder } from "./sign.ts";
@@ -30,7 +30,7 @@ export interface Judged {
  * True where the artifact is gone; false where a manifest names it by now, and it is there as before.
  *
  * @param store confined to the feed's prefix.
- * @throws SpampotsError as the store and {@link readManifest} do; the artifact is there then, unless the store failed.
+ * @throws SpampotsError as the store and {@link readThere} do; the artifact is there then, unless the store failed.
  */
 export async function deleteUnneeded(store: Store, { key }: StoreEntry, judged: Judged): Promise<boolean> {
   const { copy } = judged;
@@ -52,8 +52,8 @@ export async function deleteUnneeded(store: Store, { key }: StoreEntry, judged: 
 /** The entry of the artifact in a manifest that was committed after the judgement. */
 async function namedSince(store: Store, key: string, { keyOf, tip }: Judged): Promise<Artifact | undefined> {
   for (let sequence = await tipSequence(store, tip); sequence > tip; sequence -= 1) {
-    const publication = await readManifest(store, sequence, keyOf);
-    const found = publication?.manifest.artifacts.find((artifact) => artifactKey(artifact) === key);
+    const { manifest } = await readThere(store, sequence, keyOf);
+    const found = manifest.artifacts.find((artifact) => artifactKey(artifact) === key);
     if (found !== undefined) return found;
   }
   return undefined;

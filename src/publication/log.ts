@@ -73,7 +73,9 @@ export async function tipSequence(store: Store, known = 0): Promise<number> {
  */
 export async function readTip(store: Store, keyOf: KeyFinder, known = 0): Promise<Publication | undefined> {
   const sequence = await tipSequence(store, known);
-  return sequence === 0 ? undefined : readManifest(store, sequence, keyOf);
+  if (sequence === 0) return undefined;
+  // One that was only known from before may be gone with the log; what was just seen can't be.
+  return sequence === known ? readManifest(store, sequence, keyOf) : readThere(store, sequence, keyOf);
 }
 
 /**
@@ -83,6 +85,22 @@ export async function readTip(store: Store, keyOf: KeyFinder, known = 0): Promis
  */
 export async function readManifest(store: Store, sequence: number, keyOf: KeyFinder): Promise<Publication | undefined> {
   return (await readSigned(store, sequence, keyOf))?.publication;
+}
+
+/**
+ * As {@link readManifest}, of a sequence that is known to be in the log: what isn't there at one look is looked for again,
+ * since a service that answers wrongly once would otherwise make a history shorter than it is.
+ *
+ * @throws SpampotsError `log-behind` where it isn't there, and as {@link readManifest}.
+ */
+export async function readThere(store: Store, sequence: number, keyOf: KeyFinder): Promise<Publication> {
+  const found = (await readManifest(store, sequence, keyOf)) ?? (await readManifest(store, sequence, keyOf));
+  if (found !== undefined) return found;
+  throw new SpampotsError("log-behind", "A publication that is in the log isn't there.", {
+    hint: "Run it again. If that stays, `spampots verify` names what is missing: bring it back from a copy.",
+    key: logKey(sequence),
+    store: store.url,
+  });
 }
 
 /** As {@link readManifest}, with the file itself, a flattened JWS, for those who pass it on. @throws as that */
@@ -152,7 +170,11 @@ export async function append(store: Store, manifest: Manifest, signer: Signer): 
       store: store.url,
     });
   }
-  return Buffer.compare(payload, readJws(there, "spampots-manifest+jws").payload) === 0 ? "already" : "lost";
+  try {
+    return Buffer.compare(payload, readJws(there, "spampots-manifest+jws").payload) === 0 ? "already" : "lost";
+  } catch (error) {
+    throw placed(error, store, manifest.sequence);
+  }
 }
 
 /**

@@ -4,7 +4,7 @@
  * @see design §3 point 13
  */
 import type { Store } from "../store/store.ts";
-import { type Publication, readManifest } from "./log.ts";
+import { type Publication, readThere } from "./log.ts";
 import { artifactKey, type Manifest } from "./manifest.ts";
 import type { KeyFinder } from "./sign.ts";
 
@@ -13,7 +13,7 @@ import type { KeyFinder } from "./sign.ts";
  * there is no such publication. `tip` is the newest publication of the log.
  *
  * @param store confined to the feed's prefix.
- * @throws SpampotsError `verify-failed`, `bad-manifest`.
+ * @throws SpampotsError `log-behind` where a number of the log is missing, `verify-failed`, `bad-manifest`.
  */
 export async function periodHistory(
   store: Store,
@@ -21,10 +21,9 @@ export async function periodHistory(
   sequence: number,
   keyOf: KeyFinder,
 ): Promise<readonly Manifest[] | undefined> {
-  const read = async (number: number) => (await readManifest(store, number, keyOf))?.manifest;
-  const known = sequence >= 1 && sequence <= tip.manifest.sequence;
-  const named = known ? await read(sequence) : undefined;
-  if (named === undefined) return undefined;
+  const read = async (number: number) => (await readThere(store, number, keyOf)).manifest;
+  if (sequence < 1 || sequence > tip.manifest.sequence) return undefined;
+  const named = await read(sequence);
   const history: Manifest[] = [];
   let at: Manifest | undefined = await newestOf(named, tip, read);
   while (at !== undefined) {
@@ -34,18 +33,18 @@ export async function periodHistory(
   return history;
 }
 
-/** The newest manifest of a period: the tip knows it while the period is open, else the log is gone back. */
+/** The newest manifest of a period: the tip knows it while the period is open, else it is found going back. */
 async function newestOf(
   named: Manifest,
   { manifest: tip }: Publication,
-  read: (sequence: number) => Promise<Manifest | undefined>,
+  read: (sequence: number) => Promise<Manifest>,
 ): Promise<Manifest> {
   const period = named.period.id;
   const open = tip.open_periods.find((entry) => entry.period === period);
-  if (open !== undefined) return (await read(open.sequence)) ?? named;
+  if (open !== undefined) return read(open.sequence);
   for (let sequence = tip.sequence; sequence > named.sequence; sequence -= 1) {
     const manifest = await read(sequence);
-    if (manifest?.period.id === period) return manifest;
+    if (manifest.period.id === period) return manifest;
   }
   return named;
 }

@@ -5,10 +5,9 @@
  *
  * @see design §3 points 10 and 13
  */
-import { SpampotsError } from "../errors.ts";
 import { dayMs } from "../model.ts";
 import type { Store, StoreEntry } from "../store/store.ts";
-import { logKey, readManifest, tipSequence } from "./log.ts";
+import { readThere, tipSequence } from "./log.ts";
 import { artifactKey, type Manifest } from "./manifest.ts";
 import type { KeyFinder } from "./sign.ts";
 
@@ -52,7 +51,7 @@ async function fatesOf(
   /** Old files that no manifest was found to need: the rest of the log is read for them alone. */
   const open = new Set([...files.values()].filter((entry) => isOld(entry, now)).map((entry) => entry.key));
   for (let sequence = open.size > 0 ? await tipSequence(store) : 0; sequence > 0 && open.size > 0; sequence -= 1) {
-    const manifest = await required(store, sequence, keyOf);
+    const { manifest } = await readThere(store, sequence, keyOf);
     for (const other of manifest.withdraws?.sequences ?? []) withdrawn.add(other);
     const fate = fateOf(manifest, withdrawn, now);
     for (const key of manifest.artifacts.map(artifactKey)) {
@@ -67,14 +66,4 @@ async function fatesOf(
 function fateOf(manifest: Manifest, withdrawn: ReadonlySet<number>, now: number): ArtifactFate | "needed" {
   if (withdrawn.has(manifest.sequence)) return "withdrawn";
   return Date.parse(manifest.retain_until) <= now ? "expired" : "needed";
-}
-
-async function required(store: Store, sequence: number, keyOf: KeyFinder): Promise<Manifest> {
-  const publication = await readManifest(store, sequence, keyOf);
-  if (publication !== undefined) return publication.manifest;
-  throw new SpampotsError("log-behind", "A publication vanished while the log was read.", {
-    hint: "Run it again; nothing was deleted. If that stays, `spampots verify` names what is missing: bring it back from a copy.",
-    key: logKey(sequence),
-    store: store.url,
-  });
 }

@@ -29,6 +29,17 @@ test("the first is appended, the same again is already there, another of its num
   assert.equal(tip?.kid, keyring.live);
 });
 
+test("a number that is taken by what is cut is told with the place and the next step", async (t) => {
+  const { store, keyring } = await newIssuer(t);
+  const place = store.under(prefix);
+  await place.putOnce(logKey(1), new TextEncoder().encode('{"payload":'));
+  await assert.rejects(append(place, aManifest(), keyring.signer), (error) => {
+    assert.ok(isError(error, "verify-failed") && error.hint !== undefined);
+    assert.equal(error.facts.key, logKey(1));
+    return true;
+  });
+});
+
 test("of many publishers at once one wins, and the others are told", async (t) => {
   const { store, keyring } = await newIssuer(t);
   const place = store.under(prefix);

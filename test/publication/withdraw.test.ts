@@ -276,6 +276,34 @@ test("a withdrawal is noted: a store that lost it isn't published to", async (t)
   await assert.rejects(withdraw(world.publishWorld(day(15)), tenth), behind);
 });
 
+/** The store, whose service says once, or always, that a publication isn't there. */
+function forgetting(store: Store, key: string, times: number): Store {
+  let left = times;
+  return {
+    ...store,
+    under: (prefix) => confine(forgetting(store, key, times), prefix),
+    async open(asked, ...rest) {
+      if (asked === key && left > 0) {
+        left -= 1;
+        return undefined;
+      }
+      return store.open(asked, ...rest);
+    },
+  };
+}
+
+for (const sequence of [1, 3]) {
+  test(`a withdrawal doesn't make a history shorter by publication ${sequence}, which a service denies to have`, async (t) => {
+    const world = await publishedWorld(t);
+    const key = `${feedPrefix("twcert", "spam-sources")}/${logKey(sequence)}`;
+    const asked = (times: number) => ({ ...world.publishWorld(day(14)), store: forgetting(world.store, key, times) });
+    await assert.rejects(withdraw(asked(Number.POSITIVE_INFINITY), tenth), (error) => isError(error, "log-behind"));
+    const { manifest } = await withdraw(asked(1), tenth);
+    assert.deepEqual(manifest.withdraws?.sequences, [1, 3]);
+    await verified(world.store, day(15));
+  });
+}
+
 test("two at once: one log, one withdrawal, both are told", async (t) => {
   const world = await publishedWorld(t);
   const clocks = [day(14), day(14, 1)];
