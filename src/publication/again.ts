@@ -14,7 +14,7 @@ import type { Store } from "../store/store.ts";
 import { encodeExact, jsonSchema, recordOf } from "./exact-json.ts";
 import { type Publication, readThere } from "./log.ts";
 import { type Manifest, parseMicroseconds } from "./manifest.ts";
-import { putSliceRecord } from "./records.ts";
+import { putSliceRecord, type SliceRecord } from "./records.ts";
 import { rendererVersion } from "./renderer-version.ts";
 import type { KeyFinder } from "./sign.ts";
 
@@ -53,8 +53,8 @@ export async function dueAgain(context: DueContext, already: readonly Due[], log
   });
 }
 
-/** Puts the `again` record of a slice, so that its content's `modified` rises. Doing it twice counts once. Returns its key. */
-export async function putAgainRecord(store: Store, feed: string, { due, purpose }: DueAgain): Promise<string> {
+/** Puts the `again` record of a slice, so that its content's `modified` rises. Doing it twice counts once. */
+export async function putAgainRecord(store: Store, feed: string, { due, purpose }: DueAgain): Promise<SliceRecord> {
   return putSliceRecord(store, "again", { feed, policyDigest: due.policy.digest, period: due.period.id }, purpose);
 }
 

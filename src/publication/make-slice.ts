@@ -9,7 +9,7 @@ import type { LakeState } from "../feed/input-set.ts";
 import { coverageOf } from "../lake/coverage.ts";
 import type { Store } from "../store/store.ts";
 import type { PublicationFacts } from "./compose.ts";
-import { readSliceRecords } from "./records.ts";
+import { type KnownRecords, readSliceRecords } from "./records.ts";
 import { renderSlice, type SliceJob, type SliceWorld } from "./slices.ts";
 
 /** What making a slice works with. */
@@ -25,20 +25,21 @@ export type MadeSlice = Pick<PublicationFacts, "rendered" | "records" | "coverag
 /**
  * Makes a slice into files below `folder`, which is made.
  *
- * @param putRecords puts what must be stored before anything is rendered, and gives its keys.
- * @throws SpampotsError `unknown-sensor`, `sensor-exposed`, and what the store, the lake and the engine throw.
+ * @param putRecords puts what must be stored before anything is rendered, and gives what is known of records.
+ * @throws SpampotsError `unknown-sensor`, `sensor-exposed`, `log-behind`, and what the store, the lake and the engine throw.
  */
 export async function makeSlice(
   job: Omit<SliceJob, "records">,
   folder: string,
   world: MakingWorld,
   state: LakeState,
-  putRecords: () => Promise<readonly string[]> = async () => [],
+  putRecords: () => Promise<KnownRecords> = async () => ({}),
 ): Promise<MadeSlice> {
   const { feed, due } = job;
   checkSensors(due, world.sensorIds);
-  const own = await putRecords();
-  const records = await readSliceRecords(world.store, feed.id, due.policy.digest, due.period.id, own);
+  const known = await putRecords();
+  const slice = { feed: feed.id, policyDigest: due.policy.digest, period: due.period.id };
+  const records = await readSliceRecords(world.store, slice, known);
   const render = () => renderSlice({ ...job, records }, folder, world);
   const rendered = await render().catch(async (error: unknown) => {
     // A cluster that lost a worker in the middle goes on without it.

@@ -20,13 +20,14 @@ import { Answers } from "./answers.ts";
 import { type PublicationFacts, publicationManifest } from "./compose.ts";
 import type { Keyring } from "./keys.ts";
 import type { KnownLogs } from "./known-logs.ts";
-import { append, type Publication, readManifest } from "./log.ts";
+import { append, type Publication, readManifest, readThere } from "./log.ts";
 import { type MadeSlice, type MakingWorld, makeSlice } from "./make-slice.ts";
 import { encodeManifest, feedPrefix, type Manifest, payloadDigest } from "./manifest.ts";
 import { putMark } from "./marks.ts";
 import { isAsPlanned, lakeState, logName, type Planned, type Selected, selectedLogs, sliceLease } from "./plan.ts";
 import { Planning } from "./planning.ts";
 import { putArtifacts, putMissing } from "./put-artifacts.ts";
+import type { SliceRecord } from "./records.ts";
 import { keyFinder } from "./sign.ts";
 import { SliceQueue } from "./slice-queue.ts";
 
@@ -166,14 +167,13 @@ class PublishRun implements PublishOutcome {
     const leases = this.#dry ? undefined : this.#world.leases;
     try {
       if (leases === undefined) {
-        await this.#makeSlice(first, open);
+        await this.#makeSlice(open);
         return true;
       }
       const lease = await leases.take(sliceLease(first));
       if (lease === undefined) return false;
       try {
-        const left = await this.#stillDue(open);
-        if (left[0] !== undefined) await this.#makeSlice(left[0], left);
+        await this.#makeSlice(await this.#stillDue(open));
       } finally {
         await lease.release();
       }
@@ -239,14 +239,25 @@ class PublishRun implements PublishOutcome {
     this.#queue.stop(name);
   }
 
-  async #makeSlice(first: Planned, group: readonly Planned[]): Promise<void> {
+  async #makeSlice(planned: readonly Planned[]): Promise<void> {
+    const found = (await mapAtOnce(planned, logsAtOnce, (entry) => this.#withReplaced(entry))).flat();
+    const [group, stated] = [found.map(([entry]) => entry), found.flatMap(([, replaced]) => replaced)];
+    const [first] = group;
+    if (first === undefined) return;
     const folder = temporaryPath(this.#world.temporary);
     try {
       const { feed } = first.subscription;
       const formats = new Set<Format>(group.flatMap(({ subscription }) => subscription.formats));
       const split = group.some(({ subscription }) => subscription.splitBy !== undefined);
-      const slice = await makeSlice({ feed, due: first.due, formats, split }, folder, this.#world, this.#state, () =>
-        this.#dry ? Promise.resolve([]) : this.#putAgainRecords(group),
+      const slice = await makeSlice(
+        { feed, due: first.due, formats, split },
+        folder,
+        this.#world,
+        this.#state,
+        async () => ({
+          own: this.#dry ? [] : await this.#putAgainRecords(group),
+          stated,
+        }),
       );
       const made = await mapAtOnce(group, logsAtOnce, (planned) => this.#publishOne(planned, slice));
       this.published.push(...made.filter((published) => published !== undefined));
@@ -255,13 +266,33 @@ class PublishRun implements PublishOutcome {
     }
   }
 
-  /** First of all, so that a run that is killed later renders the same once more. Returns their keys. */
-  async #putAgainRecords(group: readonly Planned[]): Promise<string[]> {
-    const keys: string[] = [];
-    for (const { subscription, again } of group) {
-      if (again !== undefined) keys.push(await putAgainRecord(this.#world.store, subscription.feed.id, again));
+  /**
+   * With the publication that it replaces, if there is one: no record that it counted may be missing. None where that
+   * can't be read, which stops this log alone. Never rejects for what concerns the log alone.
+   */
+  async #withReplaced(planned: Planned): Promise<readonly (readonly [Planned, readonly Manifest[]])[]> {
+    const { store, keyring } = this.#world;
+    const { partner, subscription, due: entry } = planned;
+    const feed = subscription.feed.id;
+    if (entry.previous === undefined) return [[planned, []]];
+    try {
+      const place = store.under(feedPrefix(partner.id, feed));
+      const { manifest } = await readThere(place, entry.previous.sequence, keyFinder(keyring.keys));
+      return [[planned, [manifest]]];
+    } catch (error) {
+      if (isError(error, "store-unavailable")) throw error;
+      this.#fail({ partner: partner.id, feed, period: entry.period.id, error });
+      return [];
     }
-    return keys;
+  }
+
+  /** First of all, so that a run that is killed later renders the same once more. */
+  async #putAgainRecords(group: readonly Planned[]): Promise<SliceRecord[]> {
+    const records: SliceRecord[] = [];
+    for (const { subscription, again } of group) {
+      if (again !== undefined) records.push(await putAgainRecord(this.#world.store, subscription.feed.id, again));
+    }
+    return records;
   }
 
   /** Never rejects: what fails here stops this log alone. */

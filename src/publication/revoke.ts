@@ -49,7 +49,7 @@ export async function renderRevocation(
   const latest = await latestIndicator(parts, world.place);
   const slice = { feed: newest.feed, policyDigest: newest.policy.digest, period: period.id };
   const own = latest === undefined ? [] : [await putSliceRecord(world.store, "revoke", slice, purposeOf(parts))];
-  const { revokes } = await readSliceRecords(world.store, slice.feed, slice.policyDigest, slice.period, own);
+  const { revokes } = await readSliceRecords(world.store, slice, { own, stated: [newest] });
   if (latest === undefined) return { artifacts: [], revokes };
   const context: RenderContext = {
     feed: newest.feed,

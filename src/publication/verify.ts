@@ -50,6 +50,8 @@ interface Prefix {
   readonly feeds: readonly { readonly store: Store; readonly place: string; readonly feed?: string }[];
   /** False for a single feed's folder, which has none beside it. */
   readonly hasKeys: boolean;
+  /** True for the root of a whole store: its announcements are of no partner. */
+  readonly isRoot?: boolean;
 }
 
 /**
@@ -141,7 +143,9 @@ async function findPrefixes(store: Store, expected: string | undefined): Promise
   const partners = (await gather(store.children("partners/"))).filter((name) => (expected ?? name) === name);
   const prefixes = await mapAtOnce(partners, logsAtOnce, (name) => partnerPrefix(store, name));
   // The issuer's own chain: a partner's prefix has a copy of its own, and needs none of this.
-  return expected === undefined ? [{ store, place: "", hasKeys: true, feeds: [] }, ...prefixes] : prefixes;
+  return expected === undefined
+    ? [{ store, place: "", hasKeys: true, isRoot: true, feeds: [] }, ...prefixes]
+    : prefixes;
 }
 
 async function partnerPrefix(store: Store, partner: string): Promise<Prefix> {
@@ -174,18 +178,8 @@ function checkKeys(
   if (chain.broken !== undefined)
     return { problems: [{ code: "keys-broken", sentence: chain.broken, where }], notes: [] };
   if (last === undefined) return { problems: [], notes: keyNotes(prefix, trust) };
-  if (prefix.partner !== undefined && last.said.partner !== prefix.partner) {
-    return {
-      problems: [
-        {
-          code: "misplaced",
-          sentence: `The announcements of keys are of ${last.said.partner ?? "no partner"}, not ${prefix.partner}.`,
-          where,
-        },
-      ],
-      notes: [],
-    };
-  }
+  const elsewhere = whoseElse(prefix, last.said.partner);
+  if (elsewhere !== undefined) return { problems: [{ code: "misplaced", sentence: elsewhere, where }], notes: [] };
   if (!standingOf(trust, chain).anchored) {
     const sentence = "No announcement of keys is signed by a key that you trust: the keys here may be anyone's.";
     return { problems: [{ code: "keys-unproven", sentence, where }], notes: [] };
@@ -195,6 +189,14 @@ function checkKeys(
       ? []
       : [`${where}: the live key was announced by the one before and hasn't taken over yet.`];
   return { problems: [], notes: unfinished };
+}
+
+/** What is wrong where announcements stand in a place that isn't theirs: they say nothing of what is beside them. */
+function whoseElse({ partner, isRoot = false, feeds }: Prefix, announced: string | undefined): string | undefined {
+  const are = `The announcements of keys are of ${announced ?? "no partner"}`;
+  if (isRoot) return announced === undefined ? undefined : `${are}, not of the whole store.`;
+  if (partner !== undefined) return announced === partner ? undefined : `${are}, not ${partner}.`;
+  return announced === undefined && feeds.length > 0 ? `${are}, and beside them are a partner's feeds.` : undefined;
 }
 
 /** What to know where there are no announcements. */

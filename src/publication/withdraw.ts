@@ -184,8 +184,9 @@ async function revocationOf(
   revoke: boolean,
 ): Promise<Revocation> {
   if (!revoke) {
-    const { feed, policy, period } = newest;
-    return { artifacts: [], revokes: (await readSliceRecords(world.store, feed, policy.digest, period.id)).revokes };
+    const slice = { feed: newest.feed, policyDigest: newest.policy.digest, period: newest.period.id };
+    const { revokes } = await readSliceRecords(world.store, slice, { stated: [newest] });
+    return { artifacts: [], revokes };
   }
   await mkdir(folder, { recursive: true });
   const before = withdrawnSequences(history);

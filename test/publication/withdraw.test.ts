@@ -197,7 +197,11 @@ test("all versions of a period are revoked; partners with the same parts share b
       .sort()
       .at(-1) ?? "~";
   assert.ok(revoked.every(({ modified }) => (modified ?? "") > newest));
-  const records = await readSliceRecords(world.store, "spam-sources", first.policy.digest, "2026-11-10");
+  const records = await readSliceRecords(world.store, {
+    feed: "spam-sources",
+    policyDigest: first.policy.digest,
+    period: "2026-11-10",
+  });
   assert.equal(records.revokes, 1);
   const [again] = await world.publish(day(14), { feed: "spam-sources", period: "2026-11-10", again: true });
   assert.ok(again);
