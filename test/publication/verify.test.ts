@@ -256,6 +256,22 @@ describe("a small store", () => {
     ]);
   });
 
+  test("announcements of keys prove nothing in a place that isn't theirs", async () => {
+    const [own, partners] = ["keys/00000001.jws", `${twcert}/keys/00000001.jws`].map((path) => join(copy, path));
+    assert.ok(own && partners);
+    const [ofAll, ofPartner] = [await readFile(own), await readFile(partners)];
+    await writeFile(own, ofPartner);
+    const exchanged = await check(copy);
+    assert.deepEqual(words(exchanged), ["misplaced"]);
+    assert.equal(exchanged.problems[0]?.where, "keys/");
+    await writeFile(own, ofAll);
+    assert.ok((await check(copy)).ok);
+    await writeFile(partners, ofAll);
+    assert.deepEqual(words(await check(join(copy, twcert))), ["misplaced"]);
+    await writeFile(partners, ofPartner);
+    assert.ok((await check(join(copy, twcert))).ok);
+  });
+
   test("expired, withdrawn and missing are told apart", async () => {
     const place = join(copy, sources);
     const names = await readdir(join(place, "artifacts"));

@@ -8,6 +8,7 @@ import { dayMs } from "../../src/model.ts";
 import { publishedJwks } from "../../src/publication/announce.ts";
 import { logKey } from "../../src/publication/log.ts";
 import { artifactKey, feedPrefix, type Manifest } from "../../src/publication/manifest.ts";
+import { publish } from "../../src/publication/publish.ts";
 import { readSliceRecords } from "../../src/publication/records.ts";
 import { readTrust } from "../../src/publication/trust.ts";
 import { verify } from "../../src/publication/verify.ts";
@@ -307,6 +308,46 @@ for (const sequence of [1, 3]) {
     await verified(world.store, day(15));
   });
 }
+
+/** The store, whose listing of records of slices is empty, once or always. */
+function unlisting(store: Store, times: { left: number }): Store {
+  return {
+    ...store,
+    under: (prefix) => confine(unlisting(store, times), prefix),
+    async *list(prefix, ...rest) {
+      if (prefix.startsWith("slices/") && times.left > 0) times.left -= 1;
+      else yield* store.list(prefix, ...rest);
+    },
+  };
+}
+
+test("no content is made by fewer records than a publication counted, whatever a listing lacks", async (t) => {
+  const world = await publishedWorld(t);
+  const asked = (now: number, left: number) => ({
+    ...world.publishWorld(now),
+    store: unlisting(world.store, { left }),
+  });
+  const { manifest: withdrawal } = await withdraw(world.publishWorld(day(14)), { ...tenth, revoke: true });
+  assert.equal(withdrawal.input.revokes, 1);
+  const selected = { partner: "twcert", feed: "spam-sources", period: "2026-11-10", again: true };
+  const refused = await publish(asked(day(14, 9), Number.POSITIVE_INFINITY), selected);
+  assert.deepEqual(
+    [refused.published, refused.failures.map(({ error }) => isError(error, "log-behind"))],
+    [[], [true]],
+  );
+  const { published, failures } = await publish(asked(day(14, 9), 1), selected);
+  assert.deepEqual(failures, []);
+  assert.deepEqual(
+    published.map(({ manifest }) => [manifest.input.again, manifest.input.revokes]),
+    [[1, 1]],
+  );
+  const late = { ...tenth, sequence: published[0]?.manifest.sequence ?? 0 };
+  for (const revoke of [true, false]) {
+    const blind = withdraw(asked(day(15), Number.POSITIVE_INFINITY), { ...late, revoke });
+    await assert.rejects(blind, (error) => isError(error, "log-behind"));
+  }
+  await verified(world.store, day(15));
+});
 
 test("two at once: one log, one withdrawal, both are told", async (t) => {
   const world = await publishedWorld(t);
