@@ -47,7 +47,7 @@ export async function change(
   if (asked.terminal !== undefined && asked.yes !== true && !(await asked.terminal.confirm("Write this?"))) {
     throw new SpampotsError("interrupted", "Nothing was written.");
   }
-  await replaceRegistryFile(file, after, Date.now());
+  await replaceRegistryFile(file, after);
   if (!world.json) say("Commit it: the file's history is the audit trail.");
   return changedLines(before, after);
 }

@@ -5,7 +5,7 @@
  * @see RFC 7523 §2.2, RFC 7517 §4 (a JWK may have members of other uses), RFC 7638 (thumbprint)
  */
 import { randomUUID } from "node:crypto";
-import { open, rm, stat } from "node:fs/promises";
+import { rm, stat } from "node:fs/promises";
 import { z } from "zod";
 import { SpampotsError } from "../../errors.ts";
 import { identifier } from "../../feed/feeds.ts";
@@ -13,7 +13,8 @@ import type { PublicKey, SigningAlgorithm } from "../../publication/jwk.ts";
 import { readPrivate } from "../../publication/key-files.ts";
 import { newKeyPair } from "../../publication/keys.ts";
 import { openSigner, type Signer } from "../../publication/sign.ts";
-import { diskError, systemCode } from "../../store/disk-error.ts";
+import { diskError } from "../../store/disk-error.ts";
+import { createWhole } from "../../store/whole-file.ts";
 
 /** Who asks, and with which key. */
 export interface ClientKeyFile {
@@ -37,31 +38,16 @@ export async function newClientKey(
   const { key, secret } = await newKeyPair(alg);
   const text = `${JSON.stringify({ ...secret, ...owner }, undefined, 2)}\n`;
   try {
-    // What was killed before it wrote the key, which takes one step, left an empty file.
+    // Nothing in it is no key.
     if ((await stat(path).catch(() => undefined))?.size === 0) await rm(path);
-    await writeNew(path, text);
+    if (await createWhole(path, text, 0o600)) return key;
   } catch (error) {
-    if (systemCode(error) !== "EEXIST") throw diskError(error, path);
-    throw new SpampotsError("already-exists", "There is a file of that name; a key is never overwritten.", {
-      path,
-      hint: "Choose another name, or use the key that is there.",
-    });
+    throw diskError(error, path);
   }
-  return key;
-}
-
-/** Writes a file that isn't there, for its owner alone; half of one, which would stand in the way of the next, goes again. */
-async function writeNew(path: string, text: string): Promise<void> {
-  const file = await open(path, "wx", 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } catch (error) {
-    await rm(path, { force: true }).catch(() => undefined);
-    throw error;
-  } finally {
-    await file.close();
-  }
+  throw new SpampotsError("already-exists", "There is a file of that name; a key is never overwritten.", {
+    path,
+    hint: "Choose another name, or use the key that is there.",
+  });
 }
 
 /** The line for `partners.yaml`: JSON, which is YAML as well. */

@@ -78,7 +78,7 @@ test("an empty file where a key was to be is what a killed command left", async 
 test("what a killed command left beside the set stops nobody for long", async (t) => {
   const { root, set, run } = await openSite(t);
   await mkdir(join(set, ".."));
-  await writeFile(`${set}.new`, "half");
+  await writeFile(`${set}.${"0".repeat(16)}.new`, "half");
   const { code, stderr } = await run(["keys", "operator", join(root, "op.jwk")]);
   assert.equal(code, 0, stderr);
   assert.equal((await readOperatorKeys(set)).length, 1);
